@@ -1,0 +1,1 @@
+"""A benchmark of fast approximations against Stan's MCMC on mixtures and hidden Markov models."""

@@ -1,0 +1,55 @@
+"""What a fit says of one data set's posterior: all that scoring ever sees of a method."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The normalised density of an approximation, where it has one, in Stan's unconstrained space.
+
+    Attributes:
+        log_p: log of the target, unnormalised and with the Jacobian, at draws from the approximation
+            itself (raw draws, never resampled ones), by BridgeStan.
+        log_q: normalised log density of the approximation at the same draws.
+        log_q_reference: the same at the draws of the two reference runs, flattened over their chains.
+    """
+
+    log_p: Float[np.ndarray, " proposal_draw"]
+    log_q: Float[np.ndarray, " proposal_draw"]
+    log_q_reference: Float[np.ndarray, "run reference_draw"]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws of one data set's posterior, with what follows from them.
+
+    Attributes:
+        parameters: draws in constrained space by the name of the Stan parameter, each of shape
+            (chain, draw) or (chain, draw, size). Methods without chains return one chain.
+        unconstrained: the same draws in Stan's unconstrained space.
+        log_p: log of the target, unnormalised and with the Jacobian, at the draws.
+        memberships: by kind ("membership" for mixtures, "filtering" and "smoothing" for HMMs), the
+            probabilities P(z_n = k | y) as means over consecutive batches of draws; their mean over
+            batches is the posterior membership, their spread gives its Monte Carlo error.
+        proposal: the approximation's density, where it has one.
+    """
+
+    parameters: dict[str, Float[np.ndarray, "chain draw *shape"]]
+    unconstrained: Float[np.ndarray, "chain draw dim"]
+    log_p: Float[np.ndarray, "chain draw"]
+    memberships: dict[str, Float[np.ndarray, "batch obs component"]]
+    proposal: Proposal | None = None
+
+    def scalars(self) -> dict[str, Float[np.ndarray, "chain draw"]]:
+        """Return every scalar parameter by its Stan name with 1-based index, such as ``mu[2]``."""
+        out = {}
+        for name, values in self.parameters.items():
+            if values.ndim == 2:
+                out[name] = values
+                continue
+            for index in np.ndindex(values.shape[2:]):
+                out[f"{name}[{','.join(str(i + 1) for i in index)}]"] = values[(..., *index)]
+        return out

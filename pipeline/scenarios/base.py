@@ -1,0 +1,70 @@
+"""What a scenario is: a generative model, its law of data sizes, its Stan program and exact memberships."""
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+STAN_FOLDER = Path(__file__).parents[2] / "stan"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One data set, simulated or real.
+
+    Attributes:
+        y: observations; one row an observation (a time point of an HMM), one column a replicate.
+        theta: the true parameters in constrained space by their Stan names; None for real data.
+        z: the true component of each observation, from 0; None for real data.
+    """
+
+    y: Float[np.ndarray, "obs replicate"]
+    theta: dict[str, np.ndarray] | None = None
+    z: Int[np.ndarray, " obs"] | None = None
+
+
+class Scenario(abc.ABC):
+    """A family of data sets with one Stan program; concrete classes are frozen dataclasses of their settings.
+
+    A scenario is built from its block of the configuration: ``scenario_class(**settings)``. Settings have
+    defaults, are checked in ``__post_init__`` (raising UserError), and include every number of the prior.
+    """
+
+    name: ClassVar[str]
+    family: ClassVar[Literal["mixture", "hmm"]]
+    stan_program: ClassVar[str]  # file name in stan/
+
+    @property
+    @abc.abstractmethod
+    def n_components(self) -> int:
+        """Number of components (states)."""
+
+    @property
+    @abc.abstractmethod
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the Stan parameters in constrained space, () for a scalar, in the program's order."""
+
+    @abc.abstractmethod
+    def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
+        """Simulate one data set a seed (or return the real data sets, whose number is then fixed).
+
+        Data set i depends on ``seeds[i]`` alone, whatever the other seeds are.
+        """
+
+    @abc.abstractmethod
+    def stan_data(self, data: DataSet) -> dict[str, Any]:
+        """Return the Stan program's data block: sufficient statistics and the prior's numbers."""
+
+    @abc.abstractmethod
+    def memberships(
+        self, data: DataSet, parameters: dict[str, Float[np.ndarray, "draw *shape"]]
+    ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
+        """Return P(z_n = k | y, theta) for each draw of theta.
+
+        Keys: "membership" for a mixture; "filtering", P(z_t | y_1..t), and "smoothing",
+        P(z_t | y_1..T), for an HMM.
+        """
