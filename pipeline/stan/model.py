@@ -1,0 +1,80 @@
+"""A built Stan program bound to one data set: fits through CmdStanPy, densities through BridgeStan."""
+
+import json
+import logging
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import bridgestan
+import cmdstanpy
+import numpy as np
+from jaxtyping import Float
+
+from pipeline.stan.build import Built
+
+# CmdStanPy reports each start and end of a program as a warning or worse; the workflow has its own log.
+logging.getLogger("cmdstanpy").setLevel(logging.CRITICAL)
+
+
+class BoundModel:
+    """A Stan program with its data.
+
+    Attributes:
+        cmdstan: CmdStanPy's model, to run any of Stan's algorithms on ``data_file``.
+        bridge: BridgeStan's model over the same program and data.
+        data_file: the data block as JSON.
+        folder: where CmdStan writes its files.
+    """
+
+    def __init__(self, built: Built, data: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], folder: Path):
+        self.folder = folder
+        self.data_file = folder / "data.json"
+        self.data_file.write_text(json.dumps(data))
+        self.cmdstan = cmdstanpy.CmdStanModel(exe_file=str(built.executable), model_name=built.name)
+        with warnings.catch_warnings():
+            # Loading a library a second time, with other data, is what this suite does all day.
+            warnings.simplefilter("ignore")
+            self.bridge = bridgestan.StanModel(str(built.library), data=str(self.data_file))
+        self.shapes = dict(shapes)
+
+    @property
+    def dim(self) -> int:
+        """Number of unconstrained parameters."""
+        return self.bridge.param_unc_num()
+
+    def columns(self, names: Sequence[str], values: Float[np.ndarray, "draw column"]) -> Float[np.ndarray, "draw flat"]:
+        """Select the parameters' columns from CmdStan's output, in the program's order."""
+        position = {re.sub(r"[\[,]", ".", name).rstrip("]"): i for i, name in enumerate(names)}
+        return values[:, [position[name] for name in self.bridge.param_names()]]
+
+    def unconstrain(self, flat: Float[np.ndarray, "draw flat"]) -> Float[np.ndarray, "draw dim"]:
+        """Map flat constrained parameters to Stan's unconstrained space."""
+        return np.stack([self.bridge.param_unconstrain(row) for row in np.ascontiguousarray(flat)])
+
+    def constrain(self, unconstrained: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, "draw flat"]:
+        """Map unconstrained draws to flat constrained parameters."""
+        return np.stack([self.bridge.param_constrain(row) for row in np.ascontiguousarray(unconstrained)])
+
+    def by_name(self, flat: Float[np.ndarray, "*batch flat"]) -> dict[str, Float[np.ndarray, "*batch *shape"]]:
+        """Split flat parameters by name and give each its shape; Stan's order is column-major."""
+        batch, out, start = flat.shape[:-1], {}, 0
+        for name, shape in self.shapes.items():
+            size = int(np.prod(shape))
+            block = flat[..., start : start + size].reshape(*batch, *shape[::-1])
+            out[name] = np.moveaxis(block, range(len(batch), block.ndim), range(block.ndim - 1, len(batch) - 1, -1))
+            start += size
+        return out
+
+    def log_density(self, unconstrained: Float[np.ndarray, "*batch dim"]) -> Float[np.ndarray, "*batch"]:
+        """Return the log target with the Jacobian and all constants; -inf where the program rejects."""
+        rows = np.ascontiguousarray(unconstrained.reshape(-1, unconstrained.shape[-1]))
+        return np.array([self._log_density_or_minus_inf(row) for row in rows]).reshape(unconstrained.shape[:-1])
+
+    def _log_density_or_minus_inf(self, row: Float[np.ndarray, " dim"]) -> float:
+        try:
+            return self.bridge.log_density(row, propto=False)
+        except RuntimeError:
+            return -np.inf
