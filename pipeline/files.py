@@ -27,7 +27,9 @@ def whole(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise UserError(f"{path}: cannot write here ({error.strerror}). Free some space or mend the rights.") from error
+        raise UserError(
+            f"{path}: cannot write here ({error.strerror}). Free some space or mend the rights."
+        ) from error
     temporary = Path(name)
     try:
         yield temporary
@@ -36,7 +38,9 @@ def whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None:
             raise
-        raise UserError(f"{path}: writing failed ({error.strerror}). Free some space and run again.") from error
+        raise UserError(
+            f"{path}: writing failed ({error.strerror}). Free some space and run again."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -62,7 +62,9 @@ def test_arviz_reads_the_file(tmp_path):
 def test_data_sets_round_trip(tmp_path):
     rng = np.random.default_rng(0)
     simulated = [
-        DataSet(rng.normal(size=(n, r)), {"mu": rng.normal(size=2), "sd": np.array(1.5)}, rng.integers(0, 2, n))
+        DataSet(
+            rng.normal(size=(n, r)), {"mu": rng.normal(size=2), "sd": np.array(1.5)}, rng.integers(0, 2, n)
+        )
         for n, r in [(4, 2), (6, 3)]
     ]
     write_data_sets(tmp_path / "data.nc", simulated)

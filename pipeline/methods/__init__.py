@@ -1,0 +1,47 @@
+"""The registry of methods: every module of this package may register classes."""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pipeline.errors import UserError
+from pipeline.methods.base import Method
+from pipeline.settings import construct, did_you_mean
+
+_REGISTRY: dict[str, type[Method]] = {}
+_Class = TypeVar("_Class", bound=type[Method])
+
+
+def register(cls: _Class) -> _Class:
+    """Class decorator: make a method known by its ``name``."""
+    other = _REGISTRY.setdefault(cls.name, cls)
+    if other is not cls:
+        raise ValueError(f"two methods are called {cls.name!r}: {other.__module__} and {cls.__module__}")
+    return cls
+
+
+def _discover() -> dict[str, type[Method]]:
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return _REGISTRY
+
+
+def method_names() -> list[str]:
+    """Return the names of all methods."""
+    return sorted(_discover())
+
+
+def method_class(name: str) -> type[Method]:
+    """Return the class registered under ``name``; raises UserError for an unknown name."""
+    classes = _discover()
+    if name not in classes:
+        raise UserError(
+            f"methods.{name}: no such method.{did_you_mean(name, classes)} Allowed: {', '.join(sorted(classes))}."
+        )
+    return classes[name]
+
+
+def get_method(name: str, settings: Mapping[str, Any]) -> Method:
+    """Build a method from its block of the configuration; raises UserError for a wrong name, key or value."""
+    return construct(method_class(name), settings, f"methods.{name}")

@@ -29,7 +29,9 @@ class BoundModel:
         folder: where CmdStan writes its files.
     """
 
-    def __init__(self, built: Built, data: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], folder: Path):
+    def __init__(
+        self, built: Built, data: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], folder: Path
+    ):
         self.folder = folder
         self.data_file = folder / "data.json"
         self.data_file.write_text(json.dumps(data))
@@ -45,7 +47,9 @@ class BoundModel:
         """Number of unconstrained parameters."""
         return self.bridge.param_unc_num()
 
-    def columns(self, names: Sequence[str], values: Float[np.ndarray, "draw column"]) -> Float[np.ndarray, "draw flat"]:
+    def columns(
+        self, names: Sequence[str], values: Float[np.ndarray, "draw column"]
+    ) -> Float[np.ndarray, "draw flat"]:
         """Select the parameters' columns from CmdStan's output, in the program's order."""
         position = {re.sub(r"[\[,]", ".", name).rstrip("]"): i for i, name in enumerate(names)}
         return values[:, [position[name] for name in self.bridge.param_names()]]
@@ -58,20 +62,26 @@ class BoundModel:
         """Map unconstrained draws to flat constrained parameters."""
         return np.stack([self.bridge.param_constrain(row) for row in np.ascontiguousarray(unconstrained)])
 
-    def by_name(self, flat: Float[np.ndarray, "*batch flat"]) -> dict[str, Float[np.ndarray, "*batch *shape"]]:
+    def by_name(
+        self, flat: Float[np.ndarray, "*batch flat"]
+    ) -> dict[str, Float[np.ndarray, "*batch *shape"]]:
         """Split flat parameters by name and give each its shape; Stan's order is column-major."""
         batch, out, start = flat.shape[:-1], {}, 0
         for name, shape in self.shapes.items():
             size = int(np.prod(shape))
             block = flat[..., start : start + size].reshape(*batch, *shape[::-1])
-            out[name] = np.moveaxis(block, range(len(batch), block.ndim), range(block.ndim - 1, len(batch) - 1, -1))
+            out[name] = np.moveaxis(
+                block, range(len(batch), block.ndim), range(block.ndim - 1, len(batch) - 1, -1)
+            )
             start += size
         return out
 
     def log_density(self, unconstrained: Float[np.ndarray, "*batch dim"]) -> Float[np.ndarray, "*batch"]:
         """Return the log target with the Jacobian and all constants; -inf where the program rejects."""
         rows = np.ascontiguousarray(unconstrained.reshape(-1, unconstrained.shape[-1]))
-        return np.array([self._log_density_or_minus_inf(row) for row in rows]).reshape(unconstrained.shape[:-1])
+        return np.array([self._log_density_or_minus_inf(row) for row in rows]).reshape(
+            unconstrained.shape[:-1]
+        )
 
     def _log_density_or_minus_inf(self, row: Float[np.ndarray, " dim"]) -> float:
         try:

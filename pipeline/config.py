@@ -1,0 +1,108 @@
+"""The configuration: read, checked in full before any work, wrong lines named."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from pipeline.errors import UserError
+from pipeline.methods import get_method
+from pipeline.methods.base import Method
+from pipeline.reference import Reference
+from pipeline.scenarios import get_scenario
+from pipeline.scenarios.base import Scenario
+from pipeline.settings import construct, did_you_mean
+
+SCHEMA_FILE = Path(__file__).parents[1] / "config" / "schema.yaml"
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked configuration: scenarios and methods are built, so nothing in it can be wrong later."""
+
+    run: str
+    seed: int
+    toolchain: str
+    scenarios: dict[str, Scenario]
+    n_datasets: dict[str, int]
+    methods: dict[str, Method]
+    reference: Reference
+    raw: dict[str, Any]
+
+
+def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Config:
+    """Check a configuration against the schema and build everything it names.
+
+    Args:
+        raw: the configuration as read from YAML.
+        files: where it came from; messages then name the file and the line.
+
+    Raises:
+        UserError: what was found, where, what is allowed.
+    """
+    files = [Path(f) for f in files]
+    schema = yaml.safe_load(SCHEMA_FILE.read_text())
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(raw), key=lambda e: list(e.path))
+    if errors:
+        raise UserError("\n".join(_describe(error, files) for error in errors))
+    try:
+        return _build(raw)
+    except UserError as error:
+        dotted = str(error).split(": ")[0]
+        raise UserError(_place(dotted.split("."), files) + str(error)) from error
+
+
+def _build(raw: Mapping[str, Any]) -> Config:
+    scenarios, sizes = {}, {}
+    for name, block in raw["scenarios"].items():
+        settings = {key: value for key, value in block.items() if key != "n_datasets"}
+        scenarios[name] = get_scenario(name, settings)
+        fixed = scenarios[name].n_datasets
+        sizes[name] = fixed or block.get("n_datasets", 20)
+        if fixed and "n_datasets" in block:
+            raise UserError(
+                f"scenarios.{name}.n_datasets: this scenario is real data, {fixed} data set(s). Remove the key."
+            )
+    return Config(
+        run=raw["run"],
+        seed=raw["seed"],
+        toolchain=raw.get("stan", {}).get("toolchain", "auto"),
+        scenarios=scenarios,
+        n_datasets=sizes,
+        methods={name: get_method(name, block) for name, block in raw["methods"].items()},
+        reference=construct(Reference, raw.get("reference", {}), "reference"),
+        raw=dict(raw),
+    )
+
+
+def _describe(error: jsonschema.ValidationError, files: list[Path]) -> str:
+    """Say what a schema violation is, in the words of the configuration."""
+    path = [str(part) for part in error.path]
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        allowed = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in allowed)
+        path.append(str(unknown))
+        text = f"no such key.{did_you_mean(str(unknown), allowed)} Allowed: {', '.join(allowed)}."
+    else:
+        text = f"{error.message}."
+    return f"{_place(path, files)}{'.'.join(path) or 'configuration'}: {text}"
+
+
+def _place(path: list[str], files: list[Path]) -> str:
+    """Return "file:line: " of the deepest part of a key's path that a file holds."""
+    best = (0, "")
+    for file in files:
+        if not file.exists():
+            continue
+        node, depth, line = yaml.compose(file.read_text()), 0, 1
+        for part in path:
+            pairs = node.value if isinstance(node, yaml.MappingNode) else []
+            found = next(((k, v) for k, v in pairs if k.value == part), None)
+            if found is None:
+                break
+            node, depth, line = found[1], depth + 1, found[0].start_mark.line + 1
+        best = max(best, (depth, f"{file}:{line}: "))
+    return best[1]

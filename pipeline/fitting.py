@@ -1,0 +1,122 @@
+"""The fit stage: every data set of a scenario through one method, with what scoring needs beside the draws."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.files import fingerprint
+from pipeline.methods import get_method
+from pipeline.methods.base import Fit, Task
+from pipeline.pieces import Piece, fit_all, write_pieces
+from pipeline.posterior import Posterior, Proposal
+from pipeline.posterior_io import read_data_sets, read_posteriors
+from pipeline.scenarios import get_scenario
+from pipeline.seeds import derive_seed
+from pipeline.sources import hash_of
+from pipeline.stan.build import read_built
+
+N_BATCHES = 20  # batches of draws behind the Monte Carlo error of memberships
+
+
+def run_fits(
+    scenario_name: str,
+    scenario_settings: str,
+    method_name: str,
+    method_settings: str,
+    data_file: Path,
+    model_file: Path,
+    reference_files: tuple[Path, Path],
+    pieces: Path,
+    draws_file: Path,
+    record_file: Path,
+    cores: int,
+) -> None:
+    """Fit all data sets by one method and write their draws and records.
+
+    Settings come as the JSON text that the workflow compares between runs, the root seed among the method's.
+    """
+    settings = json.loads(method_settings)
+    root_seed = settings.pop("seed")
+    scenario = get_scenario(scenario_name, scenario_block(scenario_settings))
+    method = get_method(method_name, settings)
+    data_sets = read_data_sets(data_file)
+    references = [read_posteriors(file) for file in reference_files]
+
+    def fit_one(number: int, task: Task) -> Piece:
+        fit = method.fit(task)
+        both = tuple(run[number] for run in references if number in run)
+        posterior = complete(task, fit, (both[0], both[1]) if len(both) == 2 else None)
+        return Piece("ok", fit.note, posterior, timing_rows(fit))
+
+    code = hash_of("pipeline.fitting", type(method).__module__, type(scenario).__module__)
+    done = fit_all(
+        scenario,
+        data_sets,
+        read_built(model_file),
+        fit_one,
+        seeds={i: derive_seed(root_seed, scenario_name, i, method_name, "fit") for i in data_sets},
+        cores=cores,
+        pieces=pieces,
+        keys={
+            i: fingerprint(
+                scenario.stan_data(data),
+                method_settings,
+                model_file.read_text(),
+                [run[i].unconstrained.sum() for run in references if i in run],
+                code,
+            )
+            for i, data in data_sets.items()
+        },
+        label=f"{scenario_name} / {method_name}",
+    )
+    write_pieces(done, draws_file, record_file, pieces, cores)
+
+
+def scenario_block(settings: str) -> dict:
+    """Return a scenario's own settings from the workflow's JSON text."""
+    block = json.loads(settings)
+    return {key: value for key, value in block.items() if key not in ("seed", "n_datasets")}
+
+
+def complete(task: Task, fit: Fit, references: tuple[Posterior, Posterior] | None = None) -> Posterior:
+    """Add to a fit what scoring needs: unconstrained draws, log target, memberships, densities.
+
+    None of it is timed: it serves the comparison, not the user of the method.
+    """
+    chains, draws, _ = fit.flat.shape
+    flat = fit.flat.reshape(chains * draws, -1)
+    unconstrained = task.model.unconstrain(flat)
+    proposal = None
+    if fit.approximation is not None and references is not None:
+        density, raw = fit.approximation.density, fit.approximation.raw
+        proposal = Proposal(
+            log_p=task.model.log_density(raw),
+            log_q=density.log_density(raw),
+            log_q_reference=np.stack(
+                [density.log_density(r.unconstrained.reshape(-1, raw.shape[1])) for r in references]
+            ),
+        )
+    return Posterior(
+        parameters=task.model.by_name(fit.flat),
+        unconstrained=unconstrained.reshape(chains, draws, -1),
+        log_p=task.model.log_density(unconstrained).reshape(chains, draws),
+        memberships=_membership_batches(task, flat),
+        proposal=proposal,
+    )
+
+
+def _membership_batches(task: Task, flat: np.ndarray) -> dict[str, np.ndarray]:
+    """Average memberships over batches of consecutive draws, one batch in memory at a time."""
+    batches = [
+        task.scenario.memberships(task.data, task.model.by_name(batch))
+        for batch in np.array_split(flat, min(N_BATCHES, len(flat)))
+    ]
+    return {kind: np.stack([batch[kind].mean(axis=0) for batch in batches]) for kind in batches[0]}
+
+
+def timing_rows(fit: Fit) -> tuple[dict, ...]:
+    """Return a fit's phases as rows of timings.csv."""
+    n_draws = fit.flat.shape[0] * fit.flat.shape[1]
+    return tuple({**asdict(phase), "n_draws": n_draws} for phase in fit.phases)

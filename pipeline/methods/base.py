@@ -1,0 +1,92 @@
+"""What a method is: whatever returns draws of theta given one data set, with what it cost."""
+
+import abc
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline.scenarios.base import DataSet, Scenario
+from pipeline.stan.model import BoundModel
+from pipeline.timing import PhaseTime
+
+
+class MethodFailed(Exception):
+    """A fit that did not end well, with a reason fit for status.csv; any other exception counts as one too."""
+
+
+class Density(Protocol):
+    """An approximation's normalised log density in Stan's unconstrained space."""
+
+    def log_density(self, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, " draw"]:
+        """Return the log density at each row of x."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """One data set to fit.
+
+    Attributes:
+        scenario, data: the problem.
+        model: its Stan program, bound to the data.
+        seed: from 1 to 2**31 - 1; the only source of randomness.
+        cores: how many the fit may use; it must not change the draws.
+    """
+
+    scenario: Scenario
+    data: DataSet
+    model: BoundModel
+    seed: int
+    cores: int
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """The density behind a method's draws.
+
+    Attributes:
+        density: normalised, in the unconstrained space.
+        raw: draws from exactly this density, never resampled ones; k-hat and bridge sampling need them.
+    """
+
+    density: Density
+    raw: Float[np.ndarray, "proposal_draw dim"]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a method found.
+
+    Attributes:
+        flat: draws of the parameters in constrained space, flattened in the Stan program's order.
+        phases: what each phase cost; reading results into Python is not part of it.
+        approximation: the method's density, where it has one.
+        sampler: per-draw diagnostics of MCMC by CmdStan's names without underscores, (chain, draw).
+        note: a remark for status.csv on a fit that is still valid.
+    """
+
+    flat: Float[np.ndarray, "chain draw flat"]
+    phases: list[PhaseTime]
+    approximation: Approximation | None = None
+    sampler: dict[str, Float[np.ndarray, "chain draw"]] = field(default_factory=dict)
+    note: str = ""
+
+
+class Method(abc.ABC):
+    """A way to approximate a posterior; concrete classes are frozen dataclasses of their settings.
+
+    To add one, put such a class, decorated with ``@register``, in a new file of ``pipeline/methods`` and
+    name it in the configuration. Import what is slow to import inside ``fit``.
+    """
+
+    name: ClassVar[str]
+
+    @abc.abstractmethod
+    def fit(self, task: Task) -> Fit:
+        """Fit one data set.
+
+        Raises MethodFailed or any exception where the fit failed, TimeoutError where it took too long;
+        both become rows of status.csv.
+        """

@@ -1,0 +1,87 @@
+# Configuration, constraints and helpers that the other rules share.
+import json
+import os
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipeline.config import check_config
+from pipeline.errors import UserError
+from pipeline.sources import sources_of
+
+# Numerical libraries must not spread over cores behind the scheduler's back.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+try:
+    CONFIG = check_config(config, workflow.configfiles)
+except UserError as error:
+    raise WorkflowError(f"The configuration is not valid.\n{error}") from None
+
+RUN = f"results/{CONFIG.run}"
+REFERENCE_RUNS = (1, 2)
+PROGRAM_OF = {name: s.stan_program.removesuffix(".stan") for name, s in CONFIG.scenarios.items()}
+# Held by the process that runs the workflow; the operating system releases it however that process ends.
+RUN_LOCK = FileLock(f"results/.{CONFIG.run}.lock")
+
+
+onstart:
+    os.makedirs("results", exist_ok=True)
+    try:
+        RUN_LOCK.acquire(timeout=0)
+    except Timeout:
+        raise WorkflowError(
+            f"Another snakemake is working on {RUN}; wait for it to end, or stop it."
+        ) from None
+
+
+wildcard_constraints:
+    scenario="|".join(CONFIG.scenarios),
+    method="|".join(CONFIG.methods),
+    program="[A-Za-z0-9_]+",
+    reference_run="1|2",
+
+
+def scenario_settings(wildcards):
+    """Return what a scenario's data depend on, as text that Snakemake compares between runs."""
+    block = {**config["scenarios"][wildcards.scenario], "seed": CONFIG.seed}
+    return json.dumps(block, sort_keys=True)
+
+
+def method_settings(wildcards):
+    """Return what a method's fits depend on beside the data."""
+    block = {**(config["methods"][wildcards.method] or {}), "seed": CONFIG.seed}
+    return json.dumps(block, sort_keys=True)
+
+
+def scenario_sources(wildcards):
+    """Return the source files behind a scenario."""
+    return sources_of(type(CONFIG.scenarios[wildcards.scenario]).__module__)
+
+
+def method_sources(wildcards):
+    """Return the source files behind a method's fits."""
+    return sources_of(
+        "pipeline.fitting", type(CONFIG.methods[wildcards.method]).__module__
+    )
+
+
+def model_of(wildcards):
+    """Return the record of the built Stan program of a scenario."""
+    return f"{RUN}/models/{PROGRAM_OF[wildcards.scenario]}.json"
+
+
+def each_cell(pattern):
+    """Fill a pattern with every (scenario, method)."""
+    return expand(
+        f"{RUN}/{pattern}", scenario=list(CONFIG.scenarios), method=list(CONFIG.methods)
+    )
+
+
+def each_reference(pattern):
+    """Fill a pattern with every (scenario, reference run)."""
+    return expand(
+        f"{RUN}/{pattern}",
+        scenario=list(CONFIG.scenarios),
+        reference_run=REFERENCE_RUNS,
+    )

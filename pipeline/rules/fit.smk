@@ -1,0 +1,24 @@
+# Every method on every data set, timed: such a job takes all cores, so it has no neighbour.
+
+
+rule fit:
+    output:
+        draws=f"{RUN}/draws/{{scenario}}/{{method}}.nc",
+        record=f"{RUN}/fits/{{scenario}}/{{method}}.json",
+    input:
+        data=f"{RUN}/data/{{scenario}}.nc",
+        model=model_of,
+        references=expand(
+            f"{RUN}/draws/{{{{scenario}}}}/reference-{{reference_run}}.nc",
+            reference_run=REFERENCE_RUNS,
+        ),
+        sources=method_sources,
+    log:
+        f"{RUN}/logs/fit/{{scenario}}-{{method}}.log",
+    params:
+        pieces=f"{RUN}/pieces/{{scenario}}/{{method}}",
+        scenario_settings=scenario_settings,
+        method_settings=method_settings,
+    threads: workflow.cores
+    script:
+        "../scripts/fit.py"

@@ -1,0 +1,19 @@
+# Two independent certified NUTS runs of every data set: the yardstick, and its own noise.
+
+
+rule reference:
+    output:
+        draws=f"{RUN}/draws/{{scenario}}/reference-{{reference_run}}.nc",
+        record=f"{RUN}/fits/{{scenario}}/reference-{{reference_run}}.json",
+    input:
+        data=f"{RUN}/data/{{scenario}}.nc",
+        model=model_of,
+        sources=sources_of("pipeline.reference", "pipeline.fitting"),
+    log:
+        f"{RUN}/logs/reference/{{scenario}}-{{reference_run}}.log",
+    params:
+        pieces=f"{RUN}/pieces/{{scenario}}/reference-{{reference_run}}",
+        scenario_settings=scenario_settings,
+        reference_settings=json.dumps(config.get("reference", {}), sort_keys=True),
+    script:
+        "../scripts/reference.py"

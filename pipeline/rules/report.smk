@@ -1,0 +1,56 @@
+# The HTML report, and what it needs beside the tables.
+
+
+rule provenance:
+    output:
+        f"{RUN}/provenance.json",
+    input:
+        toolchain=f"{RUN}/models/toolchain.json",
+        tables=rules.collect.output.scores,
+        sources=sources_of("pipeline.provenance"),
+    log:
+        f"{RUN}/logs/provenance.log",
+    params:
+        config=config,
+        files=[str(file) for file in workflow.configfiles],
+    script:
+        "../scripts/provenance.py"
+
+
+rule examples:
+    output:
+        f"{RUN}/examples.nc",
+    input:
+        data=expand(f"{RUN}/data/{{scenario}}.nc", scenario=list(CONFIG.scenarios)),
+        draws=each_cell("draws/{scenario}/{method}.nc"),
+        references=each_reference("draws/{scenario}/reference-{reference_run}.nc"),
+        sources=sources_of("pipeline.report.examples"),
+    log:
+        f"{RUN}/logs/examples.log",
+    params:
+        run=RUN,
+        scenarios=list(CONFIG.scenarios),
+        methods=list(CONFIG.methods),
+    script:
+        "../scripts/examples.py"
+
+
+rule html:
+    output:
+        report(
+            f"{RUN}/report.html",
+            caption="../report/captions/report.rst",
+            category="Report",
+        ),
+    input:
+        tables=rules.collect.output,
+        provenance=rules.provenance.output,
+        examples=rules.examples.output,
+        sources=sources_of("pipeline.report.render"),
+        templates=[str(p) for p in Path("pipeline/report/templates").glob("*")],
+    log:
+        f"{RUN}/logs/html.log",
+    params:
+        run=RUN,
+    script:
+        "../scripts/html.py"

@@ -1,0 +1,60 @@
+# Draws and memberships to scores; then all cells to the tables that others read.
+
+
+rule score:
+    output:
+        scores=f"{RUN}/scores/{{scenario}}/{{method}}.parquet",
+        status=f"{RUN}/scores/{{scenario}}/{{method}}.json",
+    input:
+        data=f"{RUN}/data/{{scenario}}.nc",
+        draws=f"{RUN}/draws/{{scenario}}/{{method}}.nc",
+        record=f"{RUN}/fits/{{scenario}}/{{method}}.json",
+        references=expand(
+            f"{RUN}/draws/{{{{scenario}}}}/reference-{{reference_run}}.nc",
+            reference_run=REFERENCE_RUNS,
+        ),
+        reference_records=expand(
+            f"{RUN}/fits/{{{{scenario}}}}/reference-{{reference_run}}.json",
+            reference_run=REFERENCE_RUNS,
+        ),
+        sources=sources_of("pipeline.scoring"),
+    log:
+        f"{RUN}/logs/score/{{scenario}}-{{method}}.log",
+    params:
+        seed=CONFIG.seed,
+    script:
+        "../scripts/score.py"
+
+
+rule collect:
+    output:
+        scores=report(
+            f"{RUN}/scores.csv",
+            caption="../report/captions/scores.rst",
+            category="Tables",
+        ),
+        parquet=f"{RUN}/scores.parquet",
+        timings=report(
+            f"{RUN}/timings.csv",
+            caption="../report/captions/timings.rst",
+            category="Tables",
+        ),
+        status=report(
+            f"{RUN}/status.csv",
+            caption="../report/captions/status.rst",
+            category="Tables",
+        ),
+        certificates=f"{RUN}/certificates.csv",
+    input:
+        scores=each_cell("scores/{scenario}/{method}.parquet"),
+        status=each_cell("scores/{scenario}/{method}.json"),
+        records=each_cell("fits/{scenario}/{method}.json"),
+        references=each_reference("fits/{scenario}/reference-{reference_run}.json"),
+        models=expand(f"{RUN}/models/{{program}}.json", program=set(PROGRAM_OF.values())),
+        sources=sources_of("pipeline.collecting"),
+    log:
+        f"{RUN}/logs/collect.log",
+    params:
+        programs=PROGRAM_OF,
+    script:
+        "../scripts/collect.py"

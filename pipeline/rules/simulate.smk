@@ -1,0 +1,16 @@
+# Data sets of each scenario: simulated from its prior, or read and checked.
+
+
+rule simulate:
+    output:
+        f"{RUN}/data/{{scenario}}.nc",
+    input:
+        files=lambda wildcards: CONFIG.scenarios[wildcards.scenario].input_files,
+        sources=scenario_sources,
+    log:
+        f"{RUN}/logs/simulate/{{scenario}}.log",
+    params:
+        settings=scenario_settings,
+        n_datasets=lambda wildcards: CONFIG.n_datasets[wildcards.scenario],
+    script:
+        "../scripts/simulate.py"

@@ -1,0 +1,60 @@
+"""The score stage: one method's draws of a scenario against the certified references."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.files import whole, write_json
+from pipeline.posterior_io import read_data_sets, read_posteriors
+from pipeline.scores.evaluate import ess_bulk_min, score_data_set
+from pipeline.seeds import derive_seed
+
+COLUMNS = ["scenario", "dataset", "method", "metric", "parameter", "value", "mcse", "floor"]
+
+
+def score_cell(
+    scenario: str,
+    method: str,
+    root_seed: int,
+    data_file: Path,
+    draws_file: Path,
+    record_file: Path,
+    reference_files: list[Path],
+    reference_records: list[Path],
+    scores_file: Path,
+    status_file: Path,
+) -> None:
+    """Write the scores of one (scenario, method), and for each data set its status and effective sample size.
+
+    A data set without two certified reference runs is not scored; its status says so.
+    """
+    data_sets = read_data_sets(data_file)
+    fits = {row["dataset"]: row for row in json.loads(record_file.read_text())["data_sets"]}
+    missing = _uncertified(reference_records)
+    posteriors = read_posteriors(draws_file)
+    first, second = (read_posteriors(file) for file in reference_files)
+    rows, statuses = [], []
+    for i, data in data_sets.items():
+        status, reason = fits[i]["status"], fits[i]["reason"]
+        if status == "ok" and i in missing:
+            status, reason = "uncertified", missing[i]
+        if status == "ok":
+            seed = derive_seed(root_seed, scenario, i, "", "score")
+            scored = score_data_set(posteriors[i], (first[i], second[i]), data.z, seed)
+            rows += [(scenario, i, method, s.metric, s.parameter, s.value, s.mcse, s.floor) for s in scored]
+        ess = ess_bulk_min(posteriors[i]) if i in posteriors else None
+        statuses.append({"dataset": i, "status": status, "reason": reason, "ess_bulk_min": ess})
+    with whole(scores_file) as temporary:
+        pd.DataFrame(rows, columns=COLUMNS).to_parquet(temporary)
+    write_json(status_file, statuses)
+
+
+def _uncertified(reference_records: list[Path]) -> dict[int, str]:
+    """Return, by data set, why it has no certified reference."""
+    reasons: dict[int, list[str]] = {}
+    for number, file in enumerate(reference_records, start=1):
+        for row in json.loads(file.read_text())["data_sets"]:
+            if row["status"] != "ok":
+                reasons.setdefault(row["dataset"], []).append(f"reference {number}: {row['reason']}")
+    return {i: "; ".join(parts) for i, parts in reasons.items()}

@@ -1,0 +1,22 @@
+"""Fit every data set of a scenario by one method, timed."""
+
+from pathlib import Path
+
+from pipeline.fitting import run_fits
+from pipeline.job import job
+
+with job(snakemake):
+    first, second = map(Path, snakemake.input.references)
+    run_fits(
+        scenario_name=snakemake.wildcards.scenario,
+        scenario_settings=snakemake.params.scenario_settings,
+        method_name=snakemake.wildcards.method,
+        method_settings=snakemake.params.method_settings,
+        data_file=Path(snakemake.input.data),
+        model_file=Path(snakemake.input.model),
+        reference_files=(first, second),
+        pieces=Path(snakemake.params.pieces),
+        draws_file=Path(snakemake.output.draws),
+        record_file=Path(snakemake.output.record),
+        cores=snakemake.threads,
+    )

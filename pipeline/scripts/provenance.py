@@ -1,0 +1,13 @@
+"""Record what made the run: machine, versions, toolchain, configuration."""
+
+import json
+from pathlib import Path
+
+from pipeline.files import write_json
+from pipeline.job import job
+from pipeline.provenance import provenance
+
+with job(snakemake):
+    toolchain = json.loads(Path(snakemake.input.toolchain).read_text())
+    record = provenance(snakemake.params.config, snakemake.params.files, toolchain)
+    write_json(Path(snakemake.output[0]), record)

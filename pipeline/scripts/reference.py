@@ -1,0 +1,20 @@
+"""Sample one reference run of every data set, and certify it."""
+
+from pathlib import Path
+
+from pipeline.job import job
+from pipeline.reference import run_references
+
+with job(snakemake):
+    run_references(
+        scenario_name=snakemake.wildcards.scenario,
+        scenario_settings=snakemake.params.scenario_settings,
+        reference_settings=snakemake.params.reference_settings,
+        number=int(snakemake.wildcards.reference_run),
+        data_file=Path(snakemake.input.data),
+        model_file=Path(snakemake.input.model),
+        pieces=Path(snakemake.params.pieces),
+        draws_file=Path(snakemake.output.draws),
+        record_file=Path(snakemake.output.record),
+        cores=snakemake.threads,
+    )

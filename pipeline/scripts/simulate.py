@@ -1,0 +1,17 @@
+"""Simulate a scenario's data sets, each with its own seed."""
+
+import json
+from pathlib import Path
+
+from pipeline.fitting import scenario_block
+from pipeline.job import job
+from pipeline.posterior_io import write_data_sets
+from pipeline.scenarios import get_scenario
+from pipeline.seeds import derive_seed
+
+with job(snakemake):
+    name, settings = snakemake.wildcards.scenario, snakemake.params.settings
+    scenario = get_scenario(name, scenario_block(settings))
+    root_seed = json.loads(settings)["seed"]
+    seeds = [derive_seed(root_seed, name, i, "", "simulate") for i in range(snakemake.params.n_datasets)]
+    write_data_sets(Path(snakemake.output[0]), scenario.data_sets(seeds))
