@@ -64,7 +64,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
         sizes[name] = fixed or block.get("n_datasets", 20)
         if fixed and "n_datasets" in block:
             raise UserError(
-                f"scenarios.{name}.n_datasets: this scenario is real data, {fixed} data set(s). Remove the key."
+                f"scenarios.{name}.n_datasets: this scenario is real data, {fixed} data set(s). Remove it."
             )
     return Config(
         run=raw["run"],

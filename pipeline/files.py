@@ -61,7 +61,7 @@ def _plain(value: Any) -> Any:
 
 
 def fingerprint(*parts: Any) -> str:
-    """Return a short hash of nested plain values and arrays: equal parts, and only those, give equal hashes."""
+    """Return a short hash of nested plain values and arrays; only equal parts give equal hashes."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(json.dumps(part, sort_keys=True, default=_plain).encode())

@@ -1,4 +1,4 @@
-"""The fit stage: every data set of a scenario through one method, with what scoring needs beside the draws."""
+"""The fit stage: all data sets of a scenario through one method, with what scoring needs beside draws."""
 
 import json
 from dataclasses import asdict

@@ -28,7 +28,7 @@ class _Tee:
 
 @contextlib.contextmanager
 def job(snakemake: Any) -> Iterator[Any]:
-    """Run a script's block: messages go to the terminal and the log; a UserError ends it without a traceback."""
+    """Run a script: messages go to the terminal and the log; a UserError ends it without a traceback."""
     log_file = Path(snakemake.log[0])
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("w") as log, contextlib.redirect_stderr(_Tee(sys.stderr, log)):  # type: ignore[type-var]

@@ -146,7 +146,7 @@ def run_references(
     record_file: Path,
     cores: int,
 ) -> None:
-    """Make one reference run (``number`` 1 or 2) of all data sets and write draws, certificates and timings."""
+    """Make one reference run (``number`` 1 or 2) of all data sets; write draws, certificates, timings."""
     scenario = get_scenario(scenario_name, scenario_block(scenario_settings))
     reference: Reference = construct(Reference, json.loads(reference_settings), "reference")
     root_seed = json.loads(scenario_settings)["seed"]

@@ -1,8 +1,8 @@
 """Which files of this package a module depends on: the workflow rebuilds what changed code touches."""
 
 import ast
-import hashlib
 import functools
+import hashlib
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent

@@ -36,9 +36,8 @@ def method_class(name: str) -> type[Method]:
     """Return the class registered under ``name``; raises UserError for an unknown name."""
     classes = _discover()
     if name not in classes:
-        raise UserError(
-            f"methods.{name}: no such method.{did_you_mean(name, classes)} Allowed: {', '.join(sorted(classes))}."
-        )
+        hint = did_you_mean(name, classes)
+        raise UserError(f"methods.{name}: no such method.{hint} Allowed: {', '.join(sorted(classes))}.")
     return classes[name]
 
 

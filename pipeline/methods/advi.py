@@ -1,6 +1,7 @@
 """Automatic differentiation variational inference (Kucukelbir et al. 2017), Stan's own."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -52,8 +53,7 @@ class _Advi(Method):
 
 def _converged(stdout_file: str) -> bool:
     """Say whether Stan met its criterion: it prints one of these lines exactly then."""
-    with open(stdout_file) as lines:
-        text = lines.read()
+    text = Path(stdout_file).read_text(errors="replace")
     return "MEAN ELBO CONVERGED" in text or "MEDIAN ELBO CONVERGED" in text
 
 

@@ -13,7 +13,7 @@ from pipeline.timing import PhaseTime
 
 
 class MethodFailed(Exception):
-    """A fit that did not end well, with a reason fit for status.csv; any other exception counts as one too."""
+    """A fit that did not end well, with its reason for status.csv; any other exception counts as one too."""
 
 
 class Density(Protocol):

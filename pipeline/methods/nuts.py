@@ -13,7 +13,7 @@ from pipeline.timing import Stopwatch
 @register
 @dataclass(frozen=True)
 class Nuts(Method):
-    """NUTS with Stan's defaults: 4 chains of 1,000 warm-up iterations and 1,000 draws (Hoffman and Gelman 2014).
+    """NUTS (Hoffman and Gelman 2014) with Stan's defaults: 4 chains of 1,000 warm-up and 1,000 kept draws.
 
     All chains run in one process, as many at a time as there are cores; a chain's draws depend on the seed
     and its number alone.

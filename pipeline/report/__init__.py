@@ -1,0 +1,1 @@
+"""The HTML report, from the tables of a run alone."""

@@ -1,0 +1,1 @@
+"""Pure array functions that hold draws and memberships of a method against the reference."""

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from pipeline.stan.build import prepare
+
 from pipeline.files import write_json
 from pipeline.job import job
-from pipeline.stan.build import prepare
 
 with job(snakemake):
     record = prepare(snakemake.params.toolchain, cores=snakemake.threads)

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.job import job
 from pipeline.stan.build import build, write_built
+
+from pipeline.job import job
 
 with job(snakemake):
     built = build(Path(snakemake.input.program), toolchain=snakemake.params.toolchain)
