@@ -11,6 +11,9 @@ from jaxtyping import Float, Int
 
 STAN_FOLDER = Path(__file__).parents[2] / "stan"
 
+Family = Literal["mixture", "hmm"]
+FAMILIES: tuple[Family, ...] = ("mixture", "hmm")
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -30,13 +33,26 @@ class DataSet:
 class Scenario(abc.ABC):
     """A family of data sets with one Stan program; concrete classes are frozen dataclasses of their settings.
 
-    A scenario is built from its block of the configuration: ``scenario_class(**settings)``. Settings have
-    defaults, are checked in ``__post_init__`` (raising UserError), and include every number of the prior.
+    A scenario is built from its block of the configuration by `pipeline.scenarios.get_scenario`. Settings
+    have defaults where a default makes sense, are checked in ``__post_init__`` (raising UserError), and
+    include every number of the prior.
+
+    Attributes:
+        name: what the configuration calls this class of scenarios. The block's own key may be another
+            name, so that one class serves several blocks.
     """
 
     name: ClassVar[str]
-    family: ClassVar[Literal["mixture", "hmm"]]
-    stan_program: ClassVar[str]  # file name in stan/
+
+    @property
+    @abc.abstractmethod
+    def family(self) -> Family:
+        """Whether observations are exchangeable (a mixture) or ordered in time (an HMM)."""
+
+    @property
+    @abc.abstractmethod
+    def stan_program(self) -> Path:
+        """The Stan program; those of the suite lie in `STAN_FOLDER`."""
 
     @property
     @abc.abstractmethod
@@ -45,19 +61,33 @@ class Scenario(abc.ABC):
 
     @property
     @abc.abstractmethod
+    def n_real_data_sets(self) -> int | None:
+        """How many data sets there are if they are real; None if they are simulated, as many as wanted."""
+
+    @property
+    @abc.abstractmethod
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the Stan parameters in constrained space, () for a scalar, in the program's order."""
 
     @abc.abstractmethod
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
-        """Simulate one data set a seed (or return the real data sets, whose number is then fixed).
+        """Simulate one data set a seed, or return the real data sets, one a seed.
 
-        Data set i depends on ``seeds[i]`` alone, whatever the other seeds are.
+        Data set i depends on ``seeds[i]`` alone, whatever the other seeds are; real data depend on none.
+
+        Raises:
+            UserError: real data and the number of seeds is not `n_real_data_sets`.
         """
 
     @abc.abstractmethod
     def stan_data(self, data: DataSet) -> dict[str, Any]:
-        """Return the Stan program's data block: sufficient statistics and the prior's numbers."""
+        """Return the Stan program's data block: sufficient statistics and the prior's numbers.
+
+        The values are those of JSON: numbers and (nested) lists of numbers.
+
+        Raises:
+            ValueError: ``data.y`` is not a matrix of at least one row and column, or not finite.
+        """
 
     @abc.abstractmethod
     def memberships(
