@@ -31,11 +31,14 @@ class DataSet:
 
 
 class Scenario(abc.ABC):
-    """A family of data sets with one Stan program; concrete classes are frozen dataclasses of their settings.
+    """A family of data sets with one Stan program.
 
-    A scenario is built from its block of the configuration by `pipeline.scenarios.get_scenario`. Settings
-    have defaults where a default makes sense, are checked in ``__post_init__`` (raising UserError), and
-    include every number of the prior.
+    Concrete classes are frozen dataclasses of their settings; what is the same for all instances may be a
+    class variable in place of a property.
+
+    A scenario is built from its block of the configuration by `pipeline.scenarios.get_scenario`, which
+    checks the settings' types. Values are checked in ``__post_init__`` (raising UserError). Settings have
+    defaults where a default makes sense and include every number of the prior.
 
     Attributes:
         name: what the configuration calls this class of scenarios. The block's own key may be another
@@ -51,18 +54,23 @@ class Scenario(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def stan_program(self) -> Path:
-        """The Stan program; those of the suite lie in `STAN_FOLDER`."""
+    def stan_program(self) -> str:
+        """File name of the Stan program in `STAN_FOLDER`."""
+
+    @property
+    @abc.abstractmethod
+    def n_datasets(self) -> int | None:
+        """How many data sets there are if they are real; None if they are simulated, as many as wanted."""
+
+    @property
+    @abc.abstractmethod
+    def input_files(self) -> tuple[Path, ...]:
+        """Files that real data are read from: a change in one changes the data sets."""
 
     @property
     @abc.abstractmethod
     def n_components(self) -> int:
         """Number of components (states)."""
-
-    @property
-    @abc.abstractmethod
-    def n_real_data_sets(self) -> int | None:
-        """How many data sets there are if they are real; None if they are simulated, as many as wanted."""
 
     @property
     @abc.abstractmethod
@@ -76,7 +84,7 @@ class Scenario(abc.ABC):
         Data set i depends on ``seeds[i]`` alone, whatever the other seeds are; real data depend on none.
 
         Raises:
-            UserError: real data and the number of seeds is not `n_real_data_sets`.
+            ValueError: real data, and the number of seeds is not `n_datasets`.
         """
 
     @abc.abstractmethod
@@ -91,7 +99,7 @@ class Scenario(abc.ABC):
 
     @abc.abstractmethod
     def memberships(
-        self, data: DataSet, parameters: dict[str, Float[np.ndarray, "draw *shape"]]
+        self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
         """Return P(z_n = k | y, theta) for each draw of theta.
 

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from pipeline.errors import UserError
 from pipeline.scenarios import checks, simulation
-from pipeline.scenarios.base import STAN_FOLDER, DataSet, Family, Scenario
+from pipeline.scenarios.base import DataSet, Family, Scenario
 from pipeline.scenarios.memberships import mixture_memberships
 from pipeline.scenarios.sufficient import summarise
 
@@ -31,6 +32,10 @@ class GmmOrdered(Scenario):
     """
 
     name: ClassVar[str] = "gmm-ordered"
+    family: ClassVar[Family] = "mixture"
+    stan_program: ClassVar[str] = "gmm_ordered.stan"
+    n_datasets: ClassVar[None] = None
+    input_files: ClassVar[tuple[Path, ...]] = ()
 
     mu_mean: tuple[float, ...] = (-2.0, 0.0, 2.0)
     mu_sd: float = 1.0
@@ -40,36 +45,26 @@ class GmmOrdered(Scenario):
     n_rep: tuple[int, int] = (2, 4)
 
     def __post_init__(self):
-        checked = {
-            "mu_mean": checks.numbers("mu_mean", self.mu_mean, at_least_length=2),
-            "mu_sd": checks.number("mu_sd", self.mu_sd, above=0),
-            "pi_concentration": checks.numbers(
-                "pi_concentration", self.pi_concentration, length=len(self.mu_mean), above=0
-            ),
-            "sd": checks.number("sd", self.sd, above=0),
-            "n_obs": checks.integer_range("n_obs", self.n_obs, at_least=1),
-            "n_rep": checks.integer_range("n_rep", self.n_rep, at_least=1),
-        }
-        vars(self).update(checked)  # the way past frozen: lists of the configuration become tuples
-
-    @property
-    def family(self) -> Family:
-        return "mixture"
-
-    @property
-    def stan_program(self) -> Path:
-        return STAN_FOLDER / "gmm_ordered.stan"
+        if self.n_components < 2:
+            raise UserError(f"mu_mean must be at least 2 numbers, not {list(self.mu_mean)}.")
+        checks.check_increasing("mu_mean", self.mu_mean)
+        checks.check_positive("mu_sd", self.mu_sd)
+        checks.check_length(
+            "pi_concentration", self.pi_concentration, self.n_components, "one for each of mu_mean"
+        )
+        checks.check_all_positive("pi_concentration", self.pi_concentration)
+        checks.check_positive("sd", self.sd)
+        checks.check_range("n_obs", self.n_obs, smallest=1)
+        checks.check_range("n_rep", self.n_rep, smallest=1)
 
     @property
     def n_components(self) -> int:
+        """Number of components, one a prior mean."""
         return len(self.mu_mean)
 
     @property
-    def n_real_data_sets(self) -> None:
-        return None
-
-    @property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the Stan parameters."""
         return {"pi": (self.n_components,), "mu": (self.n_components,)}
 
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
@@ -108,7 +103,7 @@ class GmmOrdered(Scenario):
         }
 
     def memberships(
-        self, data: DataSet, parameters: dict[str, Float[np.ndarray, "draw *shape"]]
+        self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
         """Return the mixture's memberships."""
         mu = parameters["mu"]

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pipeline.scenarios import checks, simulation
-from pipeline.scenarios.base import STAN_FOLDER, DataSet, Family, Scenario
+from pipeline.scenarios.base import DataSet, Family, Scenario
 from pipeline.scenarios.memberships import hmm_memberships
 from pipeline.scenarios.sufficient import summarise
 
@@ -35,6 +35,11 @@ class HmmOrdered(Scenario):
     """
 
     name: ClassVar[str] = "hmm-ordered"
+    family: ClassVar[Family] = "hmm"
+    stan_program: ClassVar[str] = "hmm_ordered.stan"
+    n_datasets: ClassVar[None] = None
+    n_components: ClassVar[int] = 2
+    input_files: ClassVar[tuple[Path, ...]] = ()
 
     mu_mean: tuple[float, ...] = (-1.0, 1.0)
     mu_sd: float = 1.0
@@ -45,35 +50,19 @@ class HmmOrdered(Scenario):
     n_rep: tuple[int, int] = (2, 5)
 
     def __post_init__(self):
-        checked = {
-            "mu_mean": checks.numbers("mu_mean", self.mu_mean, length=2),
-            "mu_sd": checks.number("mu_sd", self.mu_sd, above=0),
-            "p_stay_shape": checks.numbers("p_stay_shape", self.p_stay_shape, length=2, above=0),
-            "initial": checks.probabilities("initial", self.initial, length=2),
-            "sd": checks.number("sd", self.sd, above=0),
-            "n_times": checks.integer("n_times", self.n_times, at_least=2),
-            "n_rep": checks.integer_range("n_rep", self.n_rep, at_least=1),
-        }
-        vars(self).update(checked)  # the way past frozen: lists of the configuration become tuples
-
-    @property
-    def family(self) -> Family:
-        return "hmm"
-
-    @property
-    def stan_program(self) -> Path:
-        return STAN_FOLDER / "hmm_ordered.stan"
-
-    @property
-    def n_components(self) -> int:
-        return 2
-
-    @property
-    def n_real_data_sets(self) -> None:
-        return None
+        for key in ("mu_mean", "p_stay_shape", "initial"):
+            checks.check_length(key, getattr(self, key), 2, "this scenario has two states")
+        checks.check_increasing("mu_mean", self.mu_mean)
+        checks.check_positive("mu_sd", self.mu_sd)
+        checks.check_all_positive("p_stay_shape", self.p_stay_shape)
+        checks.check_probabilities("initial", self.initial)
+        checks.check_positive("sd", self.sd)
+        checks.check_at_least("n_times", self.n_times, 2)
+        checks.check_range("n_rep", self.n_rep, smallest=1)
 
     @property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the Stan parameters."""
         return {"p_stay": (2,), "mu": (2,)}
 
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
@@ -107,7 +96,7 @@ class HmmOrdered(Scenario):
         }
 
     def memberships(
-        self, data: DataSet, parameters: dict[str, Float[np.ndarray, "draw *shape"]]
+        self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
         """Return the chain's filtering and smoothing probabilities."""
         mu = parameters["mu"]
@@ -116,12 +105,14 @@ class HmmOrdered(Scenario):
         return hmm_memberships(summarise(data.y), np.array(self.initial), transition, mu, sd)
 
     def _states(
-        self, uniforms: Float[np.ndarray, "dataset time"], transition: Float[np.ndarray, "dataset from to"]
+        self,
+        uniforms: Float[np.ndarray, "dataset time"],
+        transition: Float[np.ndarray, "dataset from_state to_state"],
     ) -> Int[np.ndarray, "dataset time"]:
         z = np.empty(uniforms.shape, dtype=int)
         z[:, 0] = simulation.draw_categories(uniforms[:, 0], np.array(self.initial))
         every = np.arange(len(z))
-        for t in range(1, z.shape[1]):
+        for t in range(1, self.n_times):
             z[:, t] = simulation.draw_categories(uniforms[:, t], transition[every, z[:, t - 1]])
         return z
 
