@@ -1,0 +1,69 @@
+"""Scenarios by name. A new one is a new module of this package and a block in the configuration."""
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.scenarios.base import DataSet, Scenario
+from pipeline.settings import construct, did_you_mean
+
+__all__ = ["DataSet", "Scenario", "get_scenario", "scenario_classes", "scenario_names"]
+
+
+def scenario_names() -> list[str]:
+    """Return the names of all scenario classes, sorted."""
+    return sorted(scenario_classes())
+
+
+@functools.cache
+def scenario_classes() -> Mapping[str, type[Scenario]]:
+    """Import the modules of this package and return their scenario classes by name.
+
+    Raises:
+        ImportError: two classes have one name.
+    """
+    classes: dict[str, type[Scenario]] = {}
+    for module_info in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
+        module = importlib.import_module(module_info.name)
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            # A class imported from elsewhere is registered where it is defined.
+            if cls.__module__ != module.__name__ or not issubclass(cls, Scenario) or inspect.isabstract(cls):
+                continue
+            if cls.name in classes:
+                modules = f"{classes[cls.name].__module__} and {module.__name__}"
+                raise ImportError(f"Two scenarios are called {cls.name!r}, in {modules}.")
+            classes[cls.name] = cls
+    return classes
+
+
+def get_scenario(name: str, settings: Mapping[str, Any] | None = None) -> Scenario:
+    """Build a scenario from its block of the configuration.
+
+    Args:
+        name: the block's key under ``scenarios``.
+        settings: the block. ``type`` names the scenario's class where it is not `name` itself, as in
+            ``my-data: {type: custom, file: my.csv, ...}``; all other keys are the class's settings.
+
+    Raises:
+        UserError: an unknown class or setting (with the closest name), a setting of a wrong type or value,
+            a setting missing, or whatever else the class refuses, such as a file that is not there.
+    """
+    where = f"scenarios.{name}"
+    values = dict(settings or {})  # an empty block of YAML is None
+    key = f"{where}.type" if "type" in values else where
+    kind = values.pop("type", name)
+    classes = scenario_classes()
+    if kind not in classes:
+        raise UserError(
+            f"{key}: there is no scenario {kind!r}.{did_you_mean(str(kind), classes)} "
+            f"Allowed: {', '.join(classes)}. A block with a name of its own names one of these as its type."
+        )
+    required = {f.name for f in dataclasses.fields(classes[kind]) if f.default is dataclasses.MISSING}  # pyright: ignore[reportArgumentType]
+    if missing := sorted(required - set(values)):
+        raise UserError(f"{where}: {kind} needs the setting {missing[0]}, which is missing.")
+    return construct(classes[kind], values, where)

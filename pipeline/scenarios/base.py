@@ -11,6 +11,9 @@ from jaxtyping import Float, Int
 
 STAN_FOLDER = Path(__file__).parents[2] / "stan"
 
+Family = Literal["mixture", "hmm"]
+FAMILIES: tuple[Family, ...] = ("mixture", "hmm")
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -28,15 +31,41 @@ class DataSet:
 
 
 class Scenario(abc.ABC):
-    """A family of data sets with one Stan program; concrete classes are frozen dataclasses of their settings.
+    """A family of data sets with one Stan program.
 
-    A scenario is built from its block of the configuration: ``scenario_class(**settings)``. Settings have
-    defaults, are checked in ``__post_init__`` (raising UserError), and include every number of the prior.
+    Concrete classes are frozen dataclasses of their settings; what is the same for all instances may be a
+    class variable in place of a property.
+
+    A scenario is built from its block of the configuration by `pipeline.scenarios.get_scenario`, which
+    checks the settings' types. Values are checked in ``__post_init__`` (raising UserError). Settings have
+    defaults where a default makes sense and include every number of the prior.
+
+    Attributes:
+        name: what the configuration calls this class of scenarios. The block's own key may be another
+            name, so that one class serves several blocks.
     """
 
     name: ClassVar[str]
-    family: ClassVar[Literal["mixture", "hmm"]]
-    stan_program: ClassVar[str]  # file name in stan/
+
+    @property
+    @abc.abstractmethod
+    def family(self) -> Family:
+        """Whether observations are exchangeable (a mixture) or ordered in time (an HMM)."""
+
+    @property
+    @abc.abstractmethod
+    def stan_program(self) -> str:
+        """File name of the Stan program in `STAN_FOLDER`."""
+
+    @property
+    @abc.abstractmethod
+    def n_datasets(self) -> int | None:
+        """How many data sets there are if they are real; None if they are simulated, as many as wanted."""
+
+    @property
+    @abc.abstractmethod
+    def input_files(self) -> tuple[Path, ...]:
+        """Files that real data are read from: a change in one changes the data sets."""
 
     @property
     @abc.abstractmethod
@@ -50,18 +79,27 @@ class Scenario(abc.ABC):
 
     @abc.abstractmethod
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
-        """Simulate one data set a seed (or return the real data sets, whose number is then fixed).
+        """Simulate one data set a seed, or return the real data sets, one a seed.
 
-        Data set i depends on ``seeds[i]`` alone, whatever the other seeds are.
+        Data set i depends on ``seeds[i]`` alone, whatever the other seeds are; real data depend on none.
+
+        Raises:
+            ValueError: real data, and the number of seeds is not `n_datasets`.
         """
 
     @abc.abstractmethod
     def stan_data(self, data: DataSet) -> dict[str, Any]:
-        """Return the Stan program's data block: sufficient statistics and the prior's numbers."""
+        """Return the Stan program's data block: sufficient statistics and the prior's numbers.
+
+        The values are those of JSON: numbers and (nested) lists of numbers.
+
+        Raises:
+            ValueError: ``data.y`` is not a matrix of at least one row and column, or not finite.
+        """
 
     @abc.abstractmethod
     def memberships(
-        self, data: DataSet, parameters: dict[str, Float[np.ndarray, "draw *shape"]]
+        self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
         """Return P(z_n = k | y, theta) for each draw of theta.
 

@@ -1,0 +1,57 @@
+"""Checks of values in a scenario's block of the configuration; their types `construct` has checked.
+
+Each raises UserError with the key, what was found and what is allowed.
+"""
+
+import math
+from collections.abc import Sequence
+
+from pipeline.errors import UserError
+
+
+def check_positive(key: str, value: float) -> None:
+    """Refuse what is not a positive finite number."""
+    if not 0 < value < math.inf:
+        raise UserError(f"{key} must be a positive number, not {value}.")
+
+
+def check_at_least(key: str, value: int, smallest: int) -> None:
+    """Refuse an integer below the smallest allowed."""
+    if value < smallest:
+        raise UserError(f"{key} must be at least {smallest}, not {value}.")
+
+
+def check_range(key: str, ends: Sequence[int], smallest: int) -> None:
+    """Refuse what is not a range of integers, both ends included, from the smallest allowed."""
+    if len(ends) != 2 or not smallest <= ends[0] <= ends[1]:
+        raise UserError(f"{key} must be [least, most] with {smallest} <= least <= most, not {list(ends)}.")
+
+
+def check_length(key: str, values: Sequence[float], length: int, why: str) -> None:
+    """Refuse a list of another length; `why` says where the length comes from."""
+    if len(values) != length:
+        raise UserError(f"{key} must be {length} numbers ({why}), not {len(values)}: {list(values)}.")
+
+
+def check_all_positive(key: str, values: Sequence[float]) -> None:
+    """Refuse a list with anything but positive finite numbers."""
+    if not all(0 < value < math.inf for value in values):
+        raise UserError(f"{key} must be positive numbers, not {list(values)}.")
+
+
+def check_increasing(key: str, values: Sequence[float]) -> None:
+    """Refuse a list of numbers that are not finite or fall."""
+    if not all(math.isfinite(value) for value in values) or list(values) != sorted(values):
+        raise UserError(f"{key} must be numbers from the smallest to the largest, not {list(values)}.")
+
+
+def check_probabilities(key: str, values: Sequence[float]) -> None:
+    """Refuse what is not a distribution within 1e-8, Stan's own tolerance for a simplex."""
+    if not all(value >= 0 for value in values) or not abs(math.fsum(values) - 1) < 1e-8:
+        raise UserError(f"{key} must be probabilities that sum to 1, not {list(values)}.")
+
+
+def check_one_of(key: str, value: str, allowed: Sequence[str]) -> None:
+    """Refuse a word that is none of those allowed."""
+    if value not in allowed:
+        raise UserError(f"{key} must be one of {', '.join(allowed)}, not {value!r}.")
