@@ -1,0 +1,165 @@
+"""All scores of one data set: a method's posterior against two independent certified reference runs."""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from pipeline.posterior import Posterior
+from pipeline.scores.agreement import (
+    Whitening,
+    log_sd_ratio,
+    mean_error_sd,
+    sliced_wasserstein,
+    wasserstein1_sd,
+)
+from pipeline.scores.c2st import c2st
+from pipeline.scores.classification import membership_scores
+from pipeline.scores.density import kl_to_reference, pareto_k
+from pipeline.scores.monte_carlo import Estimate, thin, thinned_size
+
+# The joint scores depend on the sample size, so that every comparison takes the same number of draws.
+N_JOINT_DRAWS = 1000
+
+
+class ScoreRow(NamedTuple):
+    """One score, as a row of scores.csv.
+
+    Attributes:
+        metric: name in ``pipeline.scores.metrics.METRICS``.
+        parameter: Stan name of the scalar parameter; empty for a score of the whole posterior.
+        value: the score.
+        mcse: its Monte Carlo standard error; NaN where unknown.
+        floor: what the second reference run scores in the method's place; NaN where that has no meaning.
+    """
+
+    metric: str
+    parameter: str
+    value: float
+    mcse: float
+    floor: float
+
+
+_Scores = dict[tuple[str, str], Estimate]
+
+
+class DataSetScorer:
+    """Scores the methods of one data set; what depends on the references alone is computed once."""
+
+    def __init__(
+        self,
+        reference: tuple[Posterior, Posterior],
+        truth_z: Int[np.ndarray, " obs"] | None,
+        seed: int,
+    ):
+        """Take the two reference runs, the first to score against and the second for the floor."""
+        self._first, self._second = reference
+        self._truth_z = truth_z
+        self._seed = seed
+        self._scalars = self._first.scalars()
+        self._whitening = Whitening.fit(self._first.unconstrained)
+        self._floors: dict[int, _Scores] = {}
+
+    def score(self, method: Posterior) -> list[ScoreRow]:
+        """Return every score that the method's posterior allows, each with its floor.
+
+        The floor is the second reference run's score after cutting it to the method's number of draws: the
+        first ones of each of its chains, and the same share of its batches of memberships, evenly spaced.
+
+        Raises:
+            ValueError: draws that are not finite, or parameters other than the reference's.
+        """
+        n_draws = method.log_p.size
+        if n_draws not in self._floors:
+            self._floors[n_draws] = self._against_reference(_cut(self._second, n_draws))
+        floors = self._floors[n_draws]
+        rows = [
+            ScoreRow(metric, parameter, *estimate, floor=floors[metric, parameter].value)
+            for (metric, parameter), estimate in self._against_reference(method).items()
+        ]
+        return rows + self._density_scores(method)
+
+    def _against_reference(self, method: Posterior) -> _Scores:
+        scalars = method.scalars()
+        if scalars.keys() != self._scalars.keys():
+            raise ValueError(f"parameters {sorted(scalars)} against the reference's {sorted(self._scalars)}")
+        if not all(np.isfinite(draws).all() for draws in (*scalars.values(), method.unconstrained)):
+            raise ValueError("some draws are not finite")
+
+        scores: _Scores = {}
+        for function in (mean_error_sd, log_sd_ratio, wasserstein1_sd):
+            for name, draws in scalars.items():
+                scores[function.__name__, name] = function(draws, self._scalars[name])
+
+        size = thinned_size(N_JOINT_DRAWS, method.unconstrained.shape, self._first.unconstrained.shape)
+        of_method = self._whitening(thin(method.unconstrained, size))
+        of_reference = self._whitening(thin(self._first.unconstrained, size))
+        scores["sliced_wasserstein", ""] = sliced_wasserstein(of_method, of_reference, seed=self._seed)
+        for metric, estimate in c2st(of_method, of_reference, seed=self._seed).items():
+            scores[metric, ""] = estimate
+
+        for kind in (kind for kind in self._first.memberships if kind in method.memberships):
+            for name, estimate in membership_scores(
+                method.memberships[kind], self._first.memberships[kind], self._truth_z, seed=self._seed
+            ).items():
+                scores[f"{kind}_{name}", ""] = estimate
+        return scores
+
+    def _density_scores(self, method: Posterior) -> list[ScoreRow]:
+        """Return the scores that need a density; their reference counterparts would need one as well.
+
+        The floor of kl_to_reference is how far the estimates with the two runs lie apart.
+        """
+        proposal = method.proposal
+        if proposal is None:
+            return []
+        log_ratio = proposal.log_p - proposal.log_q
+        divergence, again = (
+            kl_to_reference(run.log_p - log_q.reshape(run.log_p.shape), log_ratio)
+            for run, log_q in zip((self._first, self._second), proposal.log_q_reference, strict=True)
+        )
+        apart = abs(divergence.value - again.value) if math.isfinite(divergence.value) else math.nan
+        return [
+            ScoreRow("pareto_k", "", *pareto_k(log_ratio), floor=math.nan),
+            ScoreRow("kl_to_reference", "", *divergence, floor=apart),
+        ]
+
+
+def score_data_set(
+    method: Posterior,
+    reference: tuple[Posterior, Posterior],
+    truth_z: Int[np.ndarray, " obs"] | None,
+    seed: int,
+) -> list[ScoreRow]:
+    """Return every score of one method on one data set; ``DataSetScorer`` does several methods faster.
+
+    Args:
+        method: the method's posterior.
+        reference: two independent certified reference runs.
+        truth_z: true component of each observation, from 0; None where unknown.
+        seed: seed of directions, folds and bootstraps.
+
+    Raises:
+        ValueError: as ``DataSetScorer.score``.
+    """
+    return DataSetScorer(reference, truth_z, seed).score(method)
+
+
+def _cut(posterior: Posterior, n_draws: int) -> Posterior:
+    """Return the posterior with its first draws, ``n_draws`` in all where it has so many."""
+    chains, length = posterior.log_p.shape
+    kept = min(length, math.ceil(n_draws / chains))
+
+    def evenly(batches: np.ndarray) -> np.ndarray:
+        n_batches = min(len(batches), max(2, round(len(batches) * kept / length)))
+        return batches[np.linspace(0, len(batches), n_batches, endpoint=False).astype(int)]
+
+    return dataclasses.replace(
+        posterior,
+        parameters={name: draws[:, :kept] for name, draws in posterior.parameters.items()},
+        unconstrained=posterior.unconstrained[:, :kept],
+        log_p=posterior.log_p[:, :kept],
+        memberships={kind: evenly(batches) for kind, batches in posterior.memberships.items()},
+    )
