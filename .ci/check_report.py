@@ -12,7 +12,9 @@ pd.testing.assert_frame_equal(
     scores, pd.read_parquet(run / "scores.parquet"), check_dtype=False, check_exact=False
 )
 timings = pd.read_csv(run / "timings.csv")
-assert list(timings) == "scenario dataset method phase wall_s cpu_s n_draws ess_bulk_min".split(), list(timings)
+assert list(timings) == "scenario dataset method phase wall_s cpu_s n_draws ess_bulk_min".split(), list(
+    timings
+)
 assert (timings.wall_s > 0).all()
 status = pd.read_csv(run / "status.csv")
 assert list(status) == "scenario dataset method status reason".split(), list(status)
@@ -21,8 +23,12 @@ cells = status[status.method.isin(methods)]
 assert len(cells) == cells.groupby(["scenario", "dataset", "method"]).ngroups, "a cell has two rows"
 assert set(cells.status) <= {"ok", "failed", "timeout", "uncertified"}
 scored = scores.groupby(["scenario", "dataset", "method"]).size()
-assert set(scored.index) == set(cells[cells.status == "ok"].set_index(["scenario", "dataset", "method"]).index)
+assert set(scored.index) == set(
+    cells[cells.status == "ok"].set_index(["scenario", "dataset", "method"]).index
+)
 html = (run / "report.html").read_text()
 assert len(html.encode()) < 5e6, "the report is larger than 5 MB"
 assert all(method in html for method in methods)
-print(f"{run}: {len(scores)} scores of {len(cells)} cells, {dict(cells.status.value_counts())}, report {len(html) / 1e6:.1f} MB")
+print(
+    f"{run}: {len(scores)} scores of {len(cells)} cells, {dict(cells.status.value_counts())}, report {len(html) / 1e6:.1f} MB"
+)

@@ -27,7 +27,10 @@ def test_values_and_defaults():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"drawz": 5}, r"methods\.m\.drawz: no such setting. Did you mean 'draws'\? Allowed: draws, file, scale"),
+        (
+            {"drawz": 5},
+            r"methods\.m\.drawz: no such setting. Did you mean 'draws'\? Allowed: draws, file, scale",
+        ),
         ({"draws": "5"}, r"methods\.m\.draws: found '5', which is no int"),
         ({"draws": True}, "found True, which is no int"),
         ({"sizes": [1, "a"]}, r"methods\.m\.sizes: found \[1, 'a'\]"),

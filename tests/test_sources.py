@@ -21,7 +21,9 @@ def test_a_scenario_does_not_depend_on_another():
 
 def test_reports_depend_on_no_model():
     found = names("pipeline.report.render")
-    assert not any(f.startswith(("pipeline/stan/", "pipeline/methods/", "pipeline/scenarios/")) for f in found)
+    assert not any(
+        f.startswith(("pipeline/stan/", "pipeline/methods/", "pipeline/scenarios/")) for f in found
+    )
 
 
 def test_scores_know_neither_stan_nor_methods():

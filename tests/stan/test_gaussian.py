@@ -24,7 +24,9 @@ def test_recovers_mean_covariance_and_normalisation(seed, dim, constant):
     found = recover_gaussian(x, truth.logpdf(x) + constant)
     sd = np.sqrt(np.diag(covariance))
     np.testing.assert_allclose((found.mean - mean) / sd, 0, atol=1e-5)
-    np.testing.assert_allclose(found.covariance() / np.outer(sd, sd), covariance / np.outer(sd, sd), atol=1e-4)
+    np.testing.assert_allclose(
+        found.covariance() / np.outer(sd, sd), covariance / np.outer(sd, sd), atol=1e-4
+    )
     np.testing.assert_allclose(found.log_density(x), truth.logpdf(x), atol=1e-4)
 
 
