@@ -7,17 +7,17 @@ import pandas as pd
 
 run = Path(sys.argv[1])
 scores = pd.read_csv(run / "scores.csv")
-assert list(scores) == "scenario dataset method metric parameter value mcse floor".split(), list(scores)
+assert list(scores) == ["scenario", "dataset", "method", "metric", "parameter", "value", "mcse", "floor"], list(scores)
 pd.testing.assert_frame_equal(
     scores, pd.read_parquet(run / "scores.parquet"), check_dtype=False, check_exact=False
 )
 timings = pd.read_csv(run / "timings.csv")
-assert list(timings) == "scenario dataset method phase wall_s cpu_s n_draws ess_bulk_min".split(), list(
+assert list(timings) == ["scenario", "dataset", "method", "phase", "wall_s", "cpu_s", "n_draws", "ess_bulk_min"], list(
     timings
 )
 assert (timings.wall_s > 0).all()
 status = pd.read_csv(run / "status.csv")
-assert list(status) == "scenario dataset method status reason".split(), list(status)
+assert list(status) == ["scenario", "dataset", "method", "status", "reason"], list(status)
 methods = set(status.method) - {"reference-1", "reference-2"}
 cells = status[status.method.isin(methods)]
 assert len(cells) == cells.groupby(["scenario", "dataset", "method"]).ngroups, "a cell has two rows"
