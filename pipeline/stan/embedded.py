@@ -1,0 +1,238 @@
+"""Programs from httpstan's wheel: objects compiled in parallel, then linked twice, to run and to load."""
+
+import json
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.stan import cache
+from pipeline.stan.processes import Processes
+from pipeline.stan.toolchain import Embedded
+
+SOURCES = Path(__file__).parents[2] / "stan" / "embedded"
+EXPORTS = SOURCES / "bridgestan" / "exports.map"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One translation unit.
+
+    Attributes:
+        name: for people.
+        part: "model", or the folder of SOURCES that it belongs to: "cmdstan" or "bridgestan".
+        path: where the code lies, or None where it lies nowhere yet.
+        code: the code itself.
+        key: depends on the code, the headers beside it, Stan, the compiler and the flags.
+    """
+
+    name: str
+    part: str
+    path: Path | None
+    code: str
+    key: str
+
+    @property
+    def entry(self) -> Path:
+        """Where the compiled object is kept."""
+        return cache.entry_path("objects", self.name, self.key)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A linked program in the cache.
+
+    Attributes:
+        executable: takes CmdStan's command line.
+        library: has BridgeStan's C functions.
+        compile_wall_s: what compiling and linking this program took, without the parts common to all.
+        reused: whether it was there already.
+    """
+
+    executable: Path
+    library: Path
+    compile_wall_s: float
+    reused: bool
+
+
+def build_program(
+    tools: Embedded, name: str, cpp_code: str, jobs: int, say: Callable[[str], None]
+) -> Program:
+    """Compile and link a program from the C++ code that stanc made of it.
+
+    Raises:
+        UserError: the compiler fails, the disk is full or the cache folder cannot be written.
+    """
+    model = _unit(tools, name, "model", None, cpp_code, b"")
+    units = [model, *_common_units(tools, "cmdstan"), *_common_units(tools, "bridgestan")]
+    link_flags = _link_flags(tools)
+    key = cache.content_key(name, *(unit.key for unit in units), *link_flags, EXPORTS.read_bytes())
+    entry = cache.entry_path("programs", name, key)
+    reused = entry.is_dir()
+    if not reused:
+        processes = Processes()
+        _compile(tools, units, jobs, processes, say)
+
+        def link(folder: Path) -> None:
+            started = time.monotonic()
+            _link(tools, name, units, link_flags, processes, jobs, folder)
+            wall_s = _recorded_wall_s(model.entry) + time.monotonic() - started
+            _record(folder, compile_wall_s=wall_s, toolchain=tools.record.as_dict())
+
+        cache.make_entry(entry, link)
+    return Program(entry / name, entry / f"{name}_model.so", _recorded_wall_s(entry), reused)
+
+
+def _common_units(tools: Embedded, part: str) -> list[Unit]:
+    files = sorted((SOURCES / part).glob("*"))
+    headers = b"".join(
+        cache.content_key(file.name, file.read_bytes()).encode()
+        for file in files
+        if file.suffix in (".h", ".hpp")
+    )
+    return [
+        _unit(tools, f"{part}-{file.stem}", part, file, file.read_text(), headers)
+        for file in files
+        if file.suffix == ".cpp"
+    ]
+
+
+def _unit(tools: Embedded, name: str, part: str, path: Path | None, code: str, headers: bytes) -> Unit:
+    key = cache.content_key(
+        code,
+        headers,
+        metadata.version("httpstan"),
+        platform.machine(),
+        tools.record.compiler_version,
+        *_compile_flags(tools, part),
+    )
+    return Unit(name, part, path, code, key)
+
+
+def _compile_flags(tools: Embedded, part: str) -> list[str]:
+    flags = list(tools.record.flags)
+    if part == "bridgestan":
+        # The Python package compares this version with its own, and warns if they differ.
+        flags.append(f"-DBRIDGESTAN_VERSION={metadata.version('bridgestan').replace('.', ',')}")
+    return flags
+
+
+def _compile(
+    tools: Embedded, units: list[Unit], jobs: int, processes: Processes, say: Callable[[str], None]
+) -> None:
+    missing = [unit for unit in units if not unit.entry.is_dir()]
+    common = [unit for unit in missing if unit.part != "model"]
+    if common:
+        say(f"compiling the Stan driver, once a machine ({len(common)} files, some minutes of processor time)")
+    if len(common) < len(missing):
+        say(f"compiling {missing[0].name}, about half a minute")
+
+    def compile_unless_busy(unit: Unit) -> bool:
+        return cache.make_entry(unit.entry, make(unit), wait=False)
+
+    def compile_or_wait(unit: Unit) -> bool:
+        return cache.make_entry(unit.entry, make(unit))
+
+    def make(unit: Unit) -> Callable[[Path], None]:
+        return lambda folder: _compile_unit(tools, unit, processes, folder)
+
+    # Processes that build at once share the work: each takes the files that no other is busy with.
+    made = processes.map(compile_unless_busy, missing, jobs)
+    busy = [unit for unit, done in made.items() if not done]
+    if busy:
+        say("waiting for another process that compiles " + ", ".join(sorted(unit.name for unit in busy)))
+        processes.map(compile_or_wait, busy, jobs)
+
+
+def _compile_unit(tools: Embedded, unit: Unit, processes: Processes, folder: Path) -> None:
+    path = unit.path
+    if path is None:
+        path = folder / "model.cpp"
+        path.write_text(unit.code)
+    argv = [
+        tools.record.compiler,
+        *_compile_flags(tools, unit.part),
+        f"-I{tools.include}",
+        "-c",
+        str(path),
+        "-o",
+        str(folder / "object.o"),
+    ]
+    started = time.monotonic()
+    _run_compiler(processes, argv, folder, unit.name)
+    _record(folder, compile_wall_s=time.monotonic() - started)
+
+
+def _link_flags(tools: Embedded) -> list[str]:
+    # The C++ library before TBB: the wheel's TBB exports copies of some of its functions.
+    flags = ["-lstdc++", "-lm"] if sys.platform != "darwin" else []
+    archives = [str(path) for path in sorted(tools.lib.glob("libsundials_*.a"))]
+    # rpath, and not the newer runpath, so that LD_LIBRARY_PATH does not bring in another TBB.
+    paths = [f"-L{tools.lib}", f"-Wl,-rpath,{tools.lib}"]
+    if sys.platform != "darwin":
+        paths.append("-Wl,--disable-new-dtags")
+    return [*archives, *flags, *paths, "-ltbb", "-pthread"]
+
+
+def _link(
+    tools: Embedded,
+    name: str,
+    units: list[Unit],
+    link_flags: list[str],
+    processes: Processes,
+    jobs: int,
+    folder: Path,
+) -> None:
+    def objects(*parts: str) -> list[str]:
+        return [str(unit.entry / "object.o") for unit in units if unit.part in parts]
+
+    # Only the C functions are visible, so that two programs in one process share nothing by accident.
+    if sys.platform == "darwin":
+        shared = ["-shared", "-Wl,-exported_symbol,_bs_*"]
+    else:
+        shared = ["-shared", f"-Wl,--version-script={EXPORTS}"]
+    commands = {
+        f"{name}_model.so": [*shared, *objects("model", "bridgestan")],
+        name: objects("model", "cmdstan"),
+    }
+
+    def run(target: str) -> None:
+        argv = [tools.record.compiler, *commands[target], *link_flags, "-o", str(folder / target)]
+        _run_compiler(processes, argv, folder, target)
+
+    processes.map(run, [target for target in commands if objects("cmdstan") or target != name], jobs)
+
+
+def _run_compiler(processes: Processes, argv: list[str], folder: Path, what: str) -> None:
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    status, messages = processes.run(argv, scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
+    if status == 0:
+        return
+    if cache.NO_SPACE in messages:
+        raise cache.disk_full(folder)
+    if status == -9 or "Killed signal" in messages or "out of memory" in messages.lower():
+        raise UserError(
+            f"The C++ compiler was killed while compiling {what}: most likely the memory ran out.\n"
+            "Each compiler takes about 1.5 GB; build with fewer at once (--jobs 1)."
+        )
+    errors = [line for line in messages.splitlines() if "error" in line.lower()] or messages.splitlines()
+    raise UserError(
+        f"The C++ compiler failed on {what} (exit status {status}):\n" + "\n".join(errors[:10]) + "\n"
+        f"The compiler is {argv[0]}; Stan needs C++17, that is g++ 8 or clang 7 and later. Set CXX to another "
+        f"compiler, or repeat the command to see all messages:\n{' '.join(argv)}"
+    )
+
+
+def _record(folder: Path, **values: object) -> None:
+    (folder / "build.json").write_text(json.dumps(values, indent=1))
+
+
+def _recorded_wall_s(entry: Path) -> float:
+    return json.loads((entry / "build.json").read_text())["compile_wall_s"]

@@ -1,0 +1,185 @@
+"""Which Stan compiles the programs: the one that httpstan's wheel carries, or an installed CmdStan."""
+
+import functools
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from pipeline.errors import UserError
+
+SETTINGS = ("auto", "embedded", "official")
+
+# What CmdStan 2.35's makefiles give to the compiler, with threads; position-independent, so that one
+# object serves executable and shared library, and hidden, so that calls inside it stay direct.
+COMPILE_FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-pthread",
+    "-D_REENTRANT",
+    "-DSTAN_THREADS",
+    "-DBOOST_DISABLE_ASSERTS",
+    "-w",
+)
+
+
+@dataclass(frozen=True)
+class ToolchainRecord:
+    """What the report says of the toolchain.
+
+    Attributes:
+        kind: "embedded" (Stan from httpstan's wheel) or "official" (an installed CmdStan).
+        stan_version: such as "2.35.0".
+        compiler: path of the C++ compiler.
+        compiler_version: first line of what it says of itself.
+        flags: what it was told, without paths.
+        packages: versions of the Python packages that took part.
+        platform: operating system, its release and the machine.
+    """
+
+    kind: Literal["embedded", "official"]
+    stan_version: str
+    compiler: str
+    compiler_version: str
+    flags: tuple[str, ...]
+    packages: tuple[str, ...]
+    platform: str
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Stan out of httpstan's wheel, compiled by the machine's own compiler."""
+
+    home: Path
+    record: ToolchainRecord
+
+    @property
+    def stanc(self) -> Path:
+        """Stan's own compiler, from Stan to C++."""
+        return self.home / "stanc"
+
+    @property
+    def include(self) -> Path:
+        """The headers of Stan and of all that it needs."""
+        return self.home / "include"
+
+    @property
+    def lib(self) -> Path:
+        """TBB and SUNDIALS."""
+        return self.home / "lib"
+
+
+@dataclass(frozen=True)
+class Official:
+    """An installed CmdStan, and the BridgeStan sources that its Python package finds."""
+
+    home: Path
+    record: ToolchainRecord
+
+    @property
+    def stanc(self) -> Path:
+        """Stan's own compiler, from Stan to C++."""
+        return self.home / "bin" / "stanc"
+
+
+def find_toolchain(setting: str = "auto") -> Embedded | Official:
+    """Return the toolchain for the setting ``stan.toolchain``.
+
+    "auto" takes CmdStan where the variable CMDSTAN names one or CmdStanPy finds one, else the wheel.
+
+    Raises:
+        UserError: no such setting; CmdStan, httpstan or a C++ compiler is missing.
+    """
+    if setting not in SETTINGS:
+        raise UserError(f"stan.toolchain is {setting!r}; allowed are {', '.join(SETTINGS)}.")
+    if setting != "embedded":
+        from pipeline.stan import official
+
+        home = official.find_cmdstan(required=setting == "official")
+        if home is not None:
+            return Official(home, official.describe(home))
+    return _find_embedded()
+
+
+def _find_embedded() -> Embedded:
+    spec = importlib.util.find_spec("httpstan")
+    home = Path(spec.origin).parent if spec and spec.origin else None
+    version_header = home / "include" / "stan" / "version.hpp" if home else None
+    if home is None or version_header is None or not version_header.is_file() or not (home / "stanc").is_file():
+        raise UserError(
+            "httpstan, whose wheel carries Stan, is not installed for this Python "
+            f"(CPython {platform.python_version()} on {platform.system()} {platform.machine()}).\n"
+            "It has wheels for CPython 3.10 to 3.13 on Linux (x86_64) and macOS: install this package into one "
+            "of those.\nElsewhere install CmdStan (`python -m cmdstanpy.install_cmdstan`, or set CMDSTAN) and "
+            "put `stan: {toolchain: official}` into the configuration."
+        )
+    compiler = find_compiler()
+    numbers = dict(re.findall(r"#define STAN_(MAJOR|MINOR|PATCH) (\d+)", version_header.read_text()))
+    record = ToolchainRecord(
+        kind="embedded",
+        stan_version=".".join(numbers[part] for part in ("MAJOR", "MINOR", "PATCH")),
+        compiler=str(compiler),
+        compiler_version=compiler_version(compiler),
+        flags=COMPILE_FLAGS,
+        packages=package_versions("httpstan", "cmdstanpy", "bridgestan"),
+        platform=platform_name(),
+    )
+    return Embedded(home, record)
+
+
+def find_compiler() -> Path:
+    """Return the C++ compiler: $CXX, or the platform's usual one.
+
+    Raises:
+        UserError: there is none.
+    """
+    chosen = os.environ.get("CXX")
+    usual = ("clang++", "g++") if sys.platform == "darwin" else ("g++", "clang++")
+    for name in (chosen,) if chosen else usual:
+        found = shutil.which(name)
+        if found:
+            return Path(found)
+    looked_for = f"CXX={chosen}" if chosen else " or ".join(usual)
+    raise UserError(
+        f"No C++ compiler found (looked for {looked_for}): Stan programs are compiled on your machine.\n"
+        "Install one: `sudo apt install g++` (Debian, Ubuntu), `sudo dnf install gcc-c++` (Fedora), "
+        "`xcode-select --install` (macOS), `conda install -c conda-forge cxx-compiler` (no root needed); "
+        "or set the variable CXX to its path."
+    )
+
+
+@functools.cache
+def compiler_version(compiler: Path) -> str:
+    """Return the first line of what a compiler says of itself.
+
+    Raises:
+        UserError: it does not run.
+    """
+    try:
+        answer = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UserError(f"The C++ compiler {compiler} does not run ({error}): mend it, or set CXX.") from error
+    return answer.stdout.splitlines()[0] if answer.stdout else "unknown"
+
+
+def platform_name() -> str:
+    """Return operating system, release and machine."""
+    return f"{platform.system()} {platform.release()} {platform.machine()}"
+
+
+def package_versions(*names: str) -> tuple[str, ...]:
+    """Return ``name version`` of each installed package."""
+    return tuple(f"{name} {metadata.version(name)}" for name in names)

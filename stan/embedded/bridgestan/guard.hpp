@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#ifndef LATENTBENCH_BRIDGESTAN_GUARD_HPP
+#define LATENTBENCH_BRIDGESTAN_GUARD_HPP
+
+#include <stan/math/rev/core.hpp>
+
+#include <cstring>
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace latentbench {
+
+/**
+ * Runs the body of an exported function: the only place where an exception becomes a return value.
+ *
+ * It also gives the calling thread its autodiff tape, which Stan keeps per thread and creates only for the
+ * threads that it knows of itself.
+ *
+ * @param[in] function name of the exported function, for the message
+ * @param[out] error_msg where the message goes; may be null
+ * @param[in] failure what is returned after an exception
+ * @param[in] body what to do; its result is returned
+ */
+template <typename Result, typename Body>
+Result guarded(const char* function, char** error_msg, Result failure, Body&& body) noexcept {
+  const char* reason = "unknown C++ exception";
+  try {
+    static thread_local stan::math::ChainableStack tape;
+    try {
+      return std::forward<Body>(body)();
+    } catch (const std::exception& e) {
+      if (error_msg) *error_msg = strdup((std::string(function) + ": " + e.what()).c_str());
+      return failure;
+    }
+  } catch (const std::exception&) {
+    reason = "out of memory";
+  } catch (...) {
+  }
+  if (error_msg) *error_msg = strdup(reason);
+  return failure;
+}
+
+}  // namespace latentbench
+
+#endif
