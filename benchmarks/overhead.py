@@ -25,9 +25,7 @@ def main() -> None:
     by_rule["jobs"] = costs.groupby("rule").size()
     print(by_rule.sort_values("work", ascending=False).to_string(float_format="{:.1%}".format))
     startup, work = by_rule["startup"].sum(), by_rule["work"].sum()
-    print(
-        f"\nwork {work:.1%}; start-up and imports {startup:.1%}; Snakemake and idle cores {1 - work - startup:.1%}"
-    )
+    print(f"\nwork {work:.1%}; start-up and imports {startup:.1%}; the rest {1 - work - startup:.1%}")
     print(f"largest job: {costs['peak_mib'].max():.0f} MiB")
 
 

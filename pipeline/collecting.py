@@ -46,7 +46,7 @@ def collect(
     timing, status, certificates = [], [], []
     for scenario, program in programs.items():
         built = json.loads(models[program].read_text())
-        timing.append((scenario, None, "stan", "build", built["wall_s"], built["cpu_s"], None, None))
+        timing.append((scenario, None, "stan", "build", built["compile_wall_s"], None, None, None))
     for file in statuses:
         cell = {"scenario": file.parent.name, "method": file.stem}
         status += [{**cell, **row} for row in json.loads(file.read_text())]

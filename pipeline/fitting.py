@@ -15,7 +15,7 @@ from pipeline.posterior_io import read_data_sets, read_posteriors
 from pipeline.scenarios import get_scenario
 from pipeline.seeds import derive_seed
 from pipeline.sources import hash_of
-from pipeline.stan.build import read_built
+from pipeline.stan.record import read_built
 
 N_BATCHES = 20  # batches of draws behind the Monte Carlo error of memberships
 

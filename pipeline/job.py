@@ -1,4 +1,4 @@
-"""What every script of the workflow shares: a log beside the terminal, its cost, errors without tracebacks."""
+"""What the workflow's scripts share: a log beside the terminal, their cost, errors without tracebacks."""
 
 import contextlib
 import json

@@ -16,7 +16,7 @@ from pipeline.scenarios import get_scenario
 from pipeline.seeds import derive_seed
 from pipeline.settings import construct
 from pipeline.sources import hash_of
-from pipeline.stan.build import read_built
+from pipeline.stan.record import read_built
 
 
 @dataclass(frozen=True)

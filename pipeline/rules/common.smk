@@ -20,7 +20,9 @@ except UserError as error:
 
 RUN = f"results/{CONFIG.run}"
 REFERENCE_RUNS = (1, 2)
-PROGRAM_OF = {name: s.stan_program.removesuffix(".stan") for name, s in CONFIG.scenarios.items()}
+PROGRAM_OF = {
+    name: s.stan_program.removesuffix(".stan") for name, s in CONFIG.scenarios.items()
+}
 # Held by the process that runs the workflow; the operating system releases it however that process ends.
 RUN_LOCK = FileLock(f"results/.{CONFIG.run}.lock")
 

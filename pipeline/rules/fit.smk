@@ -2,9 +2,6 @@
 
 
 rule fit:
-    output:
-        draws=f"{RUN}/draws/{{scenario}}/{{method}}.nc",
-        record=f"{RUN}/fits/{{scenario}}/{{method}}.json",
     input:
         data=f"{RUN}/data/{{scenario}}.nc",
         model=model_of,
@@ -13,12 +10,15 @@ rule fit:
             reference_run=REFERENCE_RUNS,
         ),
         sources=method_sources,
+    output:
+        draws=f"{RUN}/draws/{{scenario}}/{{method}}.nc",
+        record=f"{RUN}/fits/{{scenario}}/{{method}}.json",
     log:
         f"{RUN}/logs/fit/{{scenario}}-{{method}}.log",
+    threads: workflow.cores
     params:
         pieces=f"{RUN}/pieces/{{scenario}}/{{method}}",
         scenario_settings=scenario_settings,
         method_settings=method_settings,
-    threads: workflow.cores
     script:
         "../scripts/fit.py"

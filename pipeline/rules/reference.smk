@@ -2,13 +2,13 @@
 
 
 rule reference:
-    output:
-        draws=f"{RUN}/draws/{{scenario}}/reference-{{reference_run}}.nc",
-        record=f"{RUN}/fits/{{scenario}}/reference-{{reference_run}}.json",
     input:
         data=f"{RUN}/data/{{scenario}}.nc",
         model=model_of,
         sources=sources_of("pipeline.reference", "pipeline.fitting"),
+    output:
+        draws=f"{RUN}/draws/{{scenario}}/reference-{{reference_run}}.nc",
+        record=f"{RUN}/fits/{{scenario}}/reference-{{reference_run}}.json",
     log:
         f"{RUN}/logs/reference/{{scenario}}-{{reference_run}}.log",
     params:

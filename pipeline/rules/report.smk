@@ -2,12 +2,12 @@
 
 
 rule provenance:
-    output:
-        f"{RUN}/provenance.json",
     input:
-        toolchain=f"{RUN}/models/toolchain.json",
+        model=f"{RUN}/models/{next(iter(PROGRAM_OF.values()))}.json",
         tables=rules.collect.output.scores,
         sources=sources_of("pipeline.provenance"),
+    output:
+        f"{RUN}/provenance.json",
     log:
         f"{RUN}/logs/provenance.log",
     params:
@@ -18,13 +18,13 @@ rule provenance:
 
 
 rule examples:
-    output:
-        f"{RUN}/examples.nc",
     input:
         data=expand(f"{RUN}/data/{{scenario}}.nc", scenario=list(CONFIG.scenarios)),
         draws=each_cell("draws/{scenario}/{method}.nc"),
         references=each_reference("draws/{scenario}/reference-{reference_run}.nc"),
         sources=sources_of("pipeline.report.examples"),
+    output:
+        f"{RUN}/examples.nc",
     log:
         f"{RUN}/logs/examples.log",
     params:
@@ -36,18 +36,18 @@ rule examples:
 
 
 rule html:
-    output:
-        report(
-            f"{RUN}/report.html",
-            caption="../report/captions/report.rst",
-            category="Report",
-        ),
     input:
         tables=rules.collect.output,
         provenance=rules.provenance.output,
         examples=rules.examples.output,
         sources=sources_of("pipeline.report.render"),
         templates=[str(p) for p in Path("pipeline/report/templates").glob("*")],
+    output:
+        report(
+            f"{RUN}/report.html",
+            caption="../report/captions/report.rst",
+            category="Report",
+        ),
     log:
         f"{RUN}/logs/html.log",
     params:

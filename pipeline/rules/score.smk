@@ -2,9 +2,6 @@
 
 
 rule score:
-    output:
-        scores=f"{RUN}/scores/{{scenario}}/{{method}}.parquet",
-        status=f"{RUN}/scores/{{scenario}}/{{method}}.json",
     input:
         data=f"{RUN}/data/{{scenario}}.nc",
         draws=f"{RUN}/draws/{{scenario}}/{{method}}.nc",
@@ -18,6 +15,9 @@ rule score:
             reference_run=REFERENCE_RUNS,
         ),
         sources=sources_of("pipeline.scoring"),
+    output:
+        scores=f"{RUN}/scores/{{scenario}}/{{method}}.parquet",
+        status=f"{RUN}/scores/{{scenario}}/{{method}}.json",
     log:
         f"{RUN}/logs/score/{{scenario}}-{{method}}.log",
     params:
@@ -27,6 +27,15 @@ rule score:
 
 
 rule collect:
+    input:
+        scores=each_cell("scores/{scenario}/{method}.parquet"),
+        status=each_cell("scores/{scenario}/{method}.json"),
+        records=each_cell("fits/{scenario}/{method}.json"),
+        references=each_reference("fits/{scenario}/reference-{reference_run}.json"),
+        models=expand(
+            f"{RUN}/models/{{program}}.json", program=set(PROGRAM_OF.values())
+        ),
+        sources=sources_of("pipeline.collecting"),
     output:
         scores=report(
             f"{RUN}/scores.csv",
@@ -45,13 +54,6 @@ rule collect:
             category="Tables",
         ),
         certificates=f"{RUN}/certificates.csv",
-    input:
-        scores=each_cell("scores/{scenario}/{method}.parquet"),
-        status=each_cell("scores/{scenario}/{method}.json"),
-        records=each_cell("fits/{scenario}/{method}.json"),
-        references=each_reference("fits/{scenario}/reference-{reference_run}.json"),
-        models=expand(f"{RUN}/models/{{program}}.json", program=set(PROGRAM_OF.values())),
-        sources=sources_of("pipeline.collecting"),
     log:
         f"{RUN}/logs/collect.log",
     params:

@@ -2,11 +2,11 @@
 
 
 rule simulate:
-    output:
-        f"{RUN}/data/{{scenario}}.nc",
     input:
         files=lambda wildcards: CONFIG.scenarios[wildcards.scenario].input_files,
         sources=scenario_sources,
+    output:
+        f"{RUN}/data/{{scenario}}.nc",
     log:
         f"{RUN}/logs/simulate/{{scenario}}.log",
     params:

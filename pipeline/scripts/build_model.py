@@ -1,11 +1,11 @@
-"""Build one Stan program; its record names the executable and the shared library."""
+"""Build one Stan program; its record names the executable, the shared library and the toolchain."""
 
 from pathlib import Path
 
-from pipeline.stan.build import build, write_built
-
 from pipeline.job import job
+from pipeline.stan.build import build
+from pipeline.stan.record import write_built
 
 with job(snakemake):
-    built = build(Path(snakemake.input.program), toolchain=snakemake.params.toolchain)
-    write_built(Path(snakemake.output[0]), built)
+    program, toolchain = Path(snakemake.input.program), snakemake.params.toolchain
+    write_built(Path(snakemake.output[0]), build(program, toolchain, jobs=snakemake.threads), program)

@@ -8,6 +8,6 @@ from pipeline.job import job
 from pipeline.provenance import provenance
 
 with job(snakemake):
-    toolchain = json.loads(Path(snakemake.input.toolchain).read_text())
+    toolchain = json.loads(Path(snakemake.input.model).read_text())["toolchain"]
     record = provenance(snakemake.params.config, snakemake.params.files, toolchain)
     write_json(Path(snakemake.output[0]), record)
