@@ -29,7 +29,7 @@ rule examples:
         f"{RUN}/logs/examples.log",
     params:
         run=RUN,
-        scenarios=list(CONFIG.scenarios),
+        families={name: s.family for name, s in CONFIG.scenarios.items()},
         methods=list(CONFIG.methods),
     script:
         "../scripts/examples.py"

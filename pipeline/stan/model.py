@@ -64,7 +64,7 @@ class BoundModel:
 
     def by_name(
         self, flat: Float[np.ndarray, "*batch flat"]
-    ) -> dict[str, Float[np.ndarray, "*batch *shape"]]:
+    ) -> dict[str, Float[np.ndarray, "..."]]:
         """Split flat parameters by name and give each its shape; Stan's order is column-major."""
         batch, out, start = flat.shape[:-1], {}, 0
         for name, shape in self.shapes.items():

@@ -1,0 +1,28 @@
+"""Keep a few plot-ready arrays of one data set a scenario for the report."""
+
+from pathlib import Path
+
+from pipeline.files import whole
+from pipeline.job import job
+from pipeline.posterior_io import read_data_sets, read_posteriors
+from pipeline.report.examples import ExampleInput, write_examples
+
+with job(snakemake):
+    run, examples = Path(snakemake.params.run), {}
+    for scenario, family in snakemake.params.families.items():
+        draws = run / "draws" / scenario
+        reference = read_posteriors(draws / "reference-1.nc")
+        methods = {name: read_posteriors(draws / f"{name}.nc") for name in snakemake.params.methods}
+        if not reference:
+            continue
+        # The first of the data sets that most methods fitted.
+        number = max(reference, key=lambda i: (sum(i in fits for fits in methods.values()), -i))
+        examples[scenario] = ExampleInput(
+            dataset=number,
+            family=family,
+            data=read_data_sets(run / "data" / f"{scenario}.nc")[number],
+            reference=reference[number],
+            methods={name: fits[number] for name, fits in methods.items() if number in fits},
+        )
+    with whole(Path(snakemake.output[0])) as temporary:
+        write_examples(temporary, examples)
