@@ -56,9 +56,8 @@ def _position(path: Path, header: list[str], column: str) -> int:
     if header.count(column) > 1:
         raise UserError(f"{path}, line 1: {header.count(column)} columns are called {column!r}; rename one.")
     if column not in header:
-        separated = (
-            "" if len(header) > 1 or not re.search("[;\t]", header[0]) else " Separate them by commas."
-        )
+        one_field = len(header) == 1 and re.search("[;\t]", header[0])
+        advice = " Separate the columns by commas." if one_field else ""
         raise UserError(
             f"{path}, line 1: there is no column {column!r}.{did_you_mean(column, header)} "
             f"Found: {', '.join(header)}.{advice}"
@@ -72,8 +71,8 @@ def _number(path: Path, line: int, row: list[str], position: int, header: list[s
     if text.lower() in _MISSING:
         found = f" ({text!r})" if text else ""
         raise UserError(
-            f"{where}: the value is missing{found}. Fill it in, or remove the line if its absence tells nothing "
-            "(in a series, its neighbours then follow each other)."
+            f"{where}: the value is missing{found}. Fill it in, or remove the line if its absence tells "
+            "nothing (in a series, its neighbours then follow each other)."
         )
     if len(row) != len(header):
         raise UserError(
