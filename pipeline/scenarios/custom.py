@@ -70,8 +70,8 @@ class Custom(Scenario):
             raise UserError(f"{where}: found {len(values)} observation(s); at least 2 are needed.")
         if values.min() == values.max():
             raise UserError(
-                f"{where}: all {len(values)} observations are {values[0]:g}. Constant data have no components "
-                "to find; name another column."
+                f"{where}: all {len(values)} observations are {values[0]:g}. Constant data have no "
+                "components to find; name another column."
             )
         if self.n_components > len(values):
             raise UserError(
