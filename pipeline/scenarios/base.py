@@ -33,49 +33,31 @@ class DataSet:
 class Scenario(abc.ABC):
     """A family of data sets with one Stan program.
 
-    Concrete classes are frozen dataclasses of their settings; what is the same for all instances may be a
-    class variable in place of a property.
-
-    A scenario is built from its block of the configuration by `pipeline.scenarios.get_scenario`, which
-    checks the settings' types. Values are checked in ``__post_init__`` (raising UserError). Settings have
-    defaults where a default makes sense and include every number of the prior.
+    Concrete classes are frozen dataclasses of their settings, built from a block of the configuration by
+    `pipeline.scenarios.get_scenario`, which checks the settings' types. Values are checked in
+    ``__post_init__`` (raising UserError). Settings have defaults where a default makes sense and include
+    every number of the prior. Each attribute below may be a class variable, a setting or a property.
 
     Attributes:
         name: what the configuration calls this class of scenarios. The block's own key may be another
             name, so that one class serves several blocks.
+        family: whether observations are exchangeable (a mixture) or ordered in time (an HMM).
+        stan_program: file name of the Stan program in `STAN_FOLDER`.
+        n_components: number of components (states).
+        n_datasets: how many data sets there are if they are real; None if they are simulated, as many as
+            wanted.
+        input_files: files that real data are read from; a change in one changes the data sets.
+        parameter_shapes: shapes of the Stan parameters in constrained space, () for a scalar, in the
+            program's order.
     """
 
     name: ClassVar[str]
-
-    @property
-    @abc.abstractmethod
-    def family(self) -> Family:
-        """Whether observations are exchangeable (a mixture) or ordered in time (an HMM)."""
-
-    @property
-    @abc.abstractmethod
-    def stan_program(self) -> str:
-        """File name of the Stan program in `STAN_FOLDER`."""
-
-    @property
-    @abc.abstractmethod
-    def n_datasets(self) -> int | None:
-        """How many data sets there are if they are real; None if they are simulated, as many as wanted."""
-
-    @property
-    @abc.abstractmethod
-    def input_files(self) -> tuple[Path, ...]:
-        """Files that real data are read from: a change in one changes the data sets."""
-
-    @property
-    @abc.abstractmethod
-    def n_components(self) -> int:
-        """Number of components (states)."""
-
-    @property
-    @abc.abstractmethod
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the Stan parameters in constrained space, () for a scalar, in the program's order."""
+    family: Family
+    stan_program: str
+    n_components: int
+    n_datasets: int | None
+    input_files: tuple[Path, ...]
+    parameter_shapes: dict[str, tuple[int, ...]]
 
     @abc.abstractmethod
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:

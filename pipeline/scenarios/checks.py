@@ -55,3 +55,9 @@ def check_one_of(key: str, value: str, allowed: Sequence[str]) -> None:
     """Refuse a word that is none of those allowed."""
     if value not in allowed:
         raise UserError(f"{key} must be one of {', '.join(allowed)}, not {value!r}.")
+
+
+def check_finite(key: str, value: float) -> None:
+    """Refuse infinities and NaN."""
+    if not math.isfinite(value):
+        raise UserError(f"{key} must be a finite number, not {value}.")

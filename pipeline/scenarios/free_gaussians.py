@@ -1,0 +1,149 @@
+"""Mixture and HMM of Gaussians whose means and standard deviations are unknown, with data-scaled priors.
+
+The prior is that of Richardson and Green (1997, J. R. Stat. Soc. B 59, 731-792, section 2) without its last
+level. Over the range R of the data and their midrange xi they take mu_k ~ Normal(xi, R),
+1 / sd_k^2 ~ Gamma(2, beta), beta ~ Gamma(0.2, 10 / R^2) and weights ~ Dirichlet(1, ..., 1). Here beta is
+fixed at its prior mean, 0.02 R^2, so sd_k^2 ~ inverse-Gamma(2, 0.02 R^2): the prior mode of sd_k is about
+R / 11, and no component can shrink onto one observation, which would leave the posterior without bound.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline.scenarios.base import Family
+from pipeline.scenarios.checks import check_at_least, check_finite, check_positive
+from pipeline.scenarios.memberships import hmm_memberships, mixture_memberships
+from pipeline.scenarios.sufficient import summarise
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Numbers of the prior, the same for all components.
+
+    Attributes:
+        concentration: of the symmetric Dirichlet prior of the weights, or of each row of the transition
+            matrix.
+        mu_mean: prior mean of each component mean, before they are ordered.
+        mu_sd: prior standard deviation of each component mean.
+        variance_shape: shape of the inverse Gamma prior of each component's variance.
+        variance_scale: its scale, in squared units of the data.
+    """
+
+    concentration: float
+    mu_mean: float
+    mu_sd: float
+    variance_shape: float
+    variance_scale: float
+
+    def __post_init__(self):
+        check_finite("mu_mean", self.mu_mean)
+        for key in ("concentration", "mu_sd", "variance_shape", "variance_scale"):
+            check_positive(key, getattr(self, key))
+
+    @classmethod
+    def scaled_by(
+        cls,
+        y: Float[np.ndarray, " obs"],
+        *,
+        concentration: float,
+        mu_mean: float | None,
+        mu_sd: float | None,
+        variance_shape: float,
+        variance_scale: float | None,
+    ) -> "Prior":
+        """Fill in, for each None, the number that the data's range gives."""
+        low, high = float(y.min()), float(y.max())
+        data_range = high - low
+        return cls(
+            concentration=concentration,
+            mu_mean=(low + high) / 2 if mu_mean is None else mu_mean,
+            mu_sd=data_range if mu_sd is None else mu_sd,
+            variance_shape=variance_shape,
+            variance_scale=0.02 * data_range**2 if variance_scale is None else variance_scale,
+        )
+
+
+@dataclass(frozen=True)
+class FreeMixture:
+    """Mixture of Gaussians with weights pi, increasing means mu and standard deviations sd, all unknown."""
+
+    family: ClassVar[Family] = "mixture"
+    stan_program: ClassVar[str] = "gmm.stan"
+    n_components: int
+    prior: Prior
+
+    def __post_init__(self):
+        check_at_least("n_components", self.n_components, 2)
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the Stan parameters."""
+        return dict.fromkeys(("pi", "mu", "sd"), (self.n_components,))
+
+    def stan_data(self, y: Float[np.ndarray, "obs replicate"]) -> dict[str, Any]:
+        """Return the data block of gmm.stan."""
+        return _stan_data(y, "N", self.n_components, self.prior)
+
+    def memberships(
+        self, y: Float[np.ndarray, "obs replicate"], parameters: dict[str, Float[np.ndarray, " draw *shape"]]
+    ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
+        """Return the mixture's memberships."""
+        pi, mu, sd = (parameters[name] for name in ("pi", "mu", "sd"))
+        return {"membership": mixture_memberships(summarise(y), pi, mu, sd)}
+
+
+@dataclass(frozen=True)
+class FreeHmm:
+    """HMM with an unknown transition matrix, increasing means mu and standard deviations sd.
+
+    The first state is uniform over the states, and known to be: one observation out of many tells next to
+    nothing about a distribution, and the stationary distribution of the transition matrix would claim that
+    the series began long before it was recorded.
+    """
+
+    family: ClassVar[Family] = "hmm"
+    stan_program: ClassVar[str] = "hmm.stan"
+    n_components: int
+    prior: Prior
+
+    def __post_init__(self):
+        check_at_least("n_components", self.n_components, 2)
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the Stan parameters; transition[i, j] goes from state i to state j."""
+        k = self.n_components
+        return {"transition": (k, k), "mu": (k,), "sd": (k,)}
+
+    def stan_data(self, y: Float[np.ndarray, "obs replicate"]) -> dict[str, Any]:
+        """Return the data block of hmm.stan."""
+        return _stan_data(y, "T", self.n_components, self.prior)
+
+    def memberships(
+        self, y: Float[np.ndarray, "obs replicate"], parameters: dict[str, Float[np.ndarray, " draw *shape"]]
+    ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
+        """Return the chain's filtering and smoothing probabilities."""
+        initial = np.full(self.n_components, 1 / self.n_components)
+        transition, mu, sd = (parameters[name] for name in ("transition", "mu", "sd"))
+        return hmm_memberships(summarise(y), initial, transition, mu, sd)
+
+
+def _stan_data(
+    y: Float[np.ndarray, "obs replicate"], size_name: str, n_components: int, prior: Prior
+) -> dict[str, Any]:
+    replicates = summarise(y)
+    if replicates.n_rep != 1:
+        raise ValueError(f"This scenario has one value an observation, not {replicates.n_rep} replicates.")
+    return {
+        size_name: len(replicates.mean),
+        "K": n_components,
+        "y": replicates.mean.tolist(),
+        "concentration": [prior.concentration] * n_components,
+        "mu_mean": prior.mu_mean,
+        "mu_sd": prior.mu_sd,
+        "variance_shape": prior.variance_shape,
+        "variance_scale": prior.variance_scale,
+    }

@@ -1,0 +1,26 @@
+import pytest
+
+from pipeline.scenarios import get_scenario, scenario_names
+from pipeline.scenarios.galaxies import Galaxies
+
+from .contract import CONTRACT
+
+_GALAXIES = {"file": str(Galaxies.input_files[0]), "column": "velocity_1000_km_per_s", "n_components": 3}
+# One block a scenario, or more where a setting changes what a scenario is.
+BLOCKS = {
+    "gmm-ordered": {},
+    "hmm-ordered": {},
+    "galaxies": {},
+    "my-mixture": {"type": "custom", "family": "mixture", **_GALAXIES},
+    "my-series": {"type": "custom", "family": "hmm", "standardise": False, **_GALAXIES},
+}
+
+
+def test_every_scenario_has_a_block_here():
+    assert {block.get("type", name) for name, block in BLOCKS.items()} == set(scenario_names())
+
+
+@pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", BLOCKS)
+def test_contract(name, check):
+    check(get_scenario(name, BLOCKS[name]))

@@ -1,0 +1,186 @@
+"""The simulators against the prior predictive in closed form and against a slow, independent simulator."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from pipeline.scenarios import get_scenario, simulation
+
+from . import slow_simulators
+
+N_SLOW = 300
+SLOW = {"gmm-ordered": slow_simulators.gmm_ordered, "hmm-ordered": slow_simulators.hmm_ordered}
+
+
+@pytest.fixture(scope="module")
+def many():
+    """8,000 data sets of each scenario."""
+    return {name: get_scenario(name).data_sets(range(8_000)) for name in SLOW}
+
+
+def assert_mean(values, expected):
+    """The mean of independent values lies within five standard errors of the expected one."""
+    values = np.asarray(values, dtype=float)
+    assert abs(values.mean() - expected) < 5 * values.std() / np.sqrt(len(values))
+
+
+def gmm_mean_moments():
+    """E[mu] and E[mu^2] of Normal([-2, 0, 2], 1) in increasing order, by quadrature over the two gaps."""
+    gaps = stats.multivariate_normal([2, 2], [[2, -1], [-1, 2]])
+
+    def expect(function):
+        return integrate.dblquad(lambda b, a: function(a, b) * gaps.pdf([a, b]), 0, 12, 0, 12, epsabs=1e-7)[0]
+
+    # Given the gaps, the mean of the three means is still Normal(0, 1/3).
+    probability = expect(lambda a, b: 1.0)
+    first = expect(lambda a, b: (-2 * a - b) / 3) / probability
+    first_square = expect(lambda a, b: ((-2 * a - b) / 3) ** 2) / probability + 1 / 3
+    middle_square = expect(lambda a, b: ((a - b) / 3) ** 2) / probability + 1 / 3
+    return [first, 0, -first], [first_square, middle_square, first_square]
+
+
+def test_gmm_means_and_weights(many):
+    data_sets = many["gmm-ordered"]
+    mu = np.array([data.theta["mu"] for data in data_sets])
+    pi = np.array([data.theta["pi"] for data in data_sets])
+    for k, (mean, mean_square) in enumerate(zip(*gmm_mean_moments(), strict=True)):
+        assert_mean(mu[:, k], mean)
+        assert_mean(mu[:, k] ** 2, mean_square)
+        # A weight of Dirichlet(2, 2, 2) is Beta(2, 4).
+        assert stats.kstest(pi[:, k], stats.beta(2, 4).cdf).pvalue > 1e-4
+
+
+def test_gmm_observations(many):
+    data_sets = many["gmm-ordered"]
+    mean_square = np.mean(gmm_mean_moments()[1])  # weights are exchangeable
+    assert_mean([data.y[0, 0] for data in data_sets], 0)
+    assert_mean([data.y[-1, 1] ** 2 for data in data_sets], 1 + mean_square)
+    assert_mean([data.y[5, 0] * data.y[5, 1] for data in data_sets], mean_square)  # replicates share z
+    # Two observations share theta but not z: E[y_1 y_2] = E[(sum_k pi_k mu_k)^2].
+    first, squares = gmm_mean_moments()
+    same, cross = 2 * 3 / (6 * 7), 2 * 2 / (6 * 7)  # E[pi_k^2] and E[pi_j pi_k] of Dirichlet(2, 2, 2)
+    sum_variance = 3  # of mu_1 + mu_2 + mu_3, whose mean is zero
+    expected = same * sum(squares) + cross * (sum_variance - sum(squares))
+    assert_mean([data.y[0, 0] * data.y[1, 0] for data in data_sets], expected)
+    assert first[1] == 0
+
+
+def test_hmm_means_and_transitions(many):
+    data_sets = many["hmm-ordered"]
+    mu = np.array([data.theta["mu"] for data in data_sets])
+    # The gap of two normals is Normal(2, 2) truncated at zero; their sum is Normal(0, 2), whatever the gap.
+    gap = stats.truncnorm(-2 / np.sqrt(2), np.inf, loc=2, scale=np.sqrt(2))
+    assert stats.kstest(mu[:, 1] - mu[:, 0], gap.cdf).pvalue > 1e-4
+    assert stats.kstest(mu.sum(axis=1), stats.norm(0, np.sqrt(2)).cdf).pvalue > 1e-4
+    for state in range(2):
+        p_stay = np.array([data.theta["p_stay"][state] for data in data_sets])
+        assert stats.kstest(p_stay, stats.beta(2, 2).cdf).pvalue > 1e-4
+        stays = np.array([(data.z[1:] == state)[data.z[:-1] == state].sum() for data in data_sets])
+        visits = np.array([(data.z[:-1] == state).sum() for data in data_sets])
+        assert_mean(stays - visits * p_stay, 0)
+        assert_mean((stays - visits * p_stay) ** 2 - visits * p_stay * (1 - p_stay), 0)
+    assert_mean([data.z[0] for data in data_sets], 0.5)
+
+
+def test_hmm_observations(many):
+    data_sets = many["hmm-ordered"]
+    gap = stats.truncnorm(-2 / np.sqrt(2), np.inf, loc=2, scale=np.sqrt(2))
+    # By symmetry both states are equally likely at any time; E[mu_k^2] = (E[sum^2] + E[gap^2]) / 4.
+    mean_square = (2 + gap.moment(2)) / 4
+    assert_mean([data.y[0, 0] for data in data_sets], 0)
+    assert_mean([data.y[-1, 1] ** 2 for data in data_sets], 1 + mean_square)
+    assert_mean([data.y[50, 0] * data.y[50, 1] for data in data_sets], mean_square)
+    # E[mu_z1 mu_z2]: the first state is a fair coin and stays with probability E[p_stay] = 1/2.
+    assert_mean(
+        [data.y[0, 0] * data.y[1, 0] for data in data_sets], 0.5 * mean_square + 0.5 * (2 - gap.moment(2)) / 4
+    )
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_sizes_are_uniform(many, name):
+    scenario = get_scenario(name)
+    for axis, (low, high) in enumerate([getattr(scenario, "n_obs", (100, 100)), scenario.n_rep]):
+        sizes = np.array([data.y.shape[axis] for data in many[name]])
+        counts = np.array([(sizes == size).sum() for size in range(low, high + 1)])
+        assert counts.sum() == len(sizes)
+        if high > low:
+            assert stats.chisquare(counts).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_noise_is_standard_normal_and_independent_of_the_rest(many, name):
+    noise = np.array([(data.y - data.theta["mu"][data.z][:, None])[:3, :2].ravel() for data in many[name]])
+    for values in noise.T:
+        assert stats.kstest(values, stats.norm.cdf).pvalue > 1e-4
+    correlation = np.corrcoef(noise.T) - np.eye(noise.shape[1])
+    assert np.abs(correlation).max() < 5 / np.sqrt(len(noise))
+
+
+def summaries(y, theta, z):
+    """Statistics of a data set that see its sizes, parameters, states, dependence and noise."""
+    row_means = y.mean(axis=1)
+    return [
+        *y.shape,
+        *np.concatenate(list(theta.values())),
+        z.mean(),
+        (z[1:] == z[:-1]).mean(),
+        y.mean(),
+        y.std(),
+        row_means.std(),
+        y.std(axis=1).mean(),
+        np.corrcoef(row_means[1:], row_means[:-1])[0, 1],
+        y.min(),
+        y.max(),
+    ]
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_same_distribution_as_the_slow_simulator(many, name):
+    rng = random.Random(4)
+    slow = np.array([summaries(*SLOW[name](rng)) for _ in range(N_SLOW)])
+    fast = np.array([summaries(data.y, data.theta, data.z) for data in many[name][:4000]])
+    for i in range(slow.shape[1]):
+        assert stats.ks_2samp(slow[:, i], fast[:, i]).pvalue > 1e-4, i
+
+
+def test_settings_are_followed():
+    block = {
+        "mu_mean": [0, 100],
+        "mu_sd": 0.1,
+        "pi_concentration": [1, 1e6],
+        "sd": 0.01,
+        "n_obs": [7, 7],
+        "n_rep": [1, 1],
+    }
+    (mixture,) = get_scenario("gmm-ordered", block).data_sets([1])
+    assert mixture.y.shape == (7, 1)
+    np.testing.assert_allclose(mixture.y, 100, atol=1)
+    block = {
+        "mu_mean": [0, 100],
+        "mu_sd": 0.1,
+        "p_stay_shape": [1, 1e9],
+        "initial": [1, 0],
+        "sd": 0.01,
+        "n_times": 9,
+    }
+    (chain,) = get_scenario("hmm-ordered", {**block, "n_rep": [3, 3]}).data_sets([1])
+    assert chain.y.shape == (9, 3)
+    np.testing.assert_array_equal(chain.z, [0, 1] * 4 + [0])
+    np.testing.assert_allclose(chain.y, 100 * chain.z[:, None] + np.zeros(3), atol=1)
+
+
+@given(st.floats(0, 1, exclude_max=True), st.lists(st.floats(0.01, 1), min_size=2, max_size=5))
+def test_a_category_is_where_its_uniform_falls(uniform, weights):
+    probabilities = np.array(weights) / sum(weights)
+    category = simulation.draw_categories(np.array(uniform), probabilities)
+    assert probabilities[:category].sum() <= uniform + 1e-12
+    assert uniform - 1e-12 <= probabilities[: category + 1].sum()
+
+
+def test_no_uniform_falls_outside_probabilities_that_sum_to_less_than_one():
+    largest = np.nextafter(1.0, 0.0)
+    assert simulation.draw_categories(np.array(largest), np.full(10, 0.1 - 1e-12)) == 9
