@@ -11,6 +11,8 @@ rule build_model:
         f"{RUN}/models/{{program}}.json",
     log:
         f"{RUN}/logs/build/{{program}}.log",
+    conda:
+        "../envs/latentbench.yaml"
     params:
         toolchain=CONFIG.toolchain,
     script:

@@ -15,6 +15,8 @@ rule fit:
         record=f"{RUN}/fits/{{scenario}}/{{method}}.json",
     log:
         f"{RUN}/logs/fit/{{scenario}}-{{method}}.log",
+    conda:
+        "../envs/latentbench.yaml"
     threads: workflow.cores
     params:
         pieces=f"{RUN}/pieces/{{scenario}}/{{method}}",

@@ -11,6 +11,8 @@ rule reference:
         record=f"{RUN}/fits/{{scenario}}/reference-{{reference_run}}.json",
     log:
         f"{RUN}/logs/reference/{{scenario}}-{{reference_run}}.log",
+    conda:
+        "../envs/latentbench.yaml"
     params:
         pieces=f"{RUN}/pieces/{{scenario}}/reference-{{reference_run}}",
         scenario_settings=scenario_settings,

@@ -10,6 +10,8 @@ rule provenance:
         f"{RUN}/provenance.json",
     log:
         f"{RUN}/logs/provenance.log",
+    conda:
+        "../envs/latentbench.yaml"
     params:
         config=config,
         files=[str(file) for file in workflow.configfiles],
@@ -27,8 +29,10 @@ rule examples:
         f"{RUN}/examples.nc",
     log:
         f"{RUN}/logs/examples.log",
+    conda:
+        "../envs/latentbench.yaml"
     params:
-        run=RUN,
+        run=lambda wildcards, output: Path(output[0]).parent,
         families={name: s.family for name, s in CONFIG.scenarios.items()},
         methods=list(CONFIG.methods),
     script:
@@ -50,7 +54,9 @@ rule html:
         ),
     log:
         f"{RUN}/logs/html.log",
+    conda:
+        "../envs/latentbench.yaml"
     params:
-        run=RUN,
+        run=lambda wildcards, output: Path(output[0]).parent,
     script:
         "../scripts/html.py"

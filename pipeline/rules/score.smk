@@ -20,6 +20,8 @@ rule score:
         status=f"{RUN}/scores/{{scenario}}/{{method}}.json",
     log:
         f"{RUN}/logs/score/{{scenario}}-{{method}}.log",
+    conda:
+        "../envs/latentbench.yaml"
     params:
         seed=CONFIG.seed,
     script:
@@ -56,6 +58,8 @@ rule collect:
         certificates=f"{RUN}/certificates.csv",
     log:
         f"{RUN}/logs/collect.log",
+    conda:
+        "../envs/latentbench.yaml"
     params:
         programs=PROGRAM_OF,
     script:

@@ -9,6 +9,8 @@ rule simulate:
         f"{RUN}/data/{{scenario}}.nc",
     log:
         f"{RUN}/logs/simulate/{{scenario}}.log",
+    conda:
+        "../envs/latentbench.yaml"
     params:
         settings=scenario_settings,
         n_datasets=lambda wildcards: CONFIG.n_datasets[wildcards.scenario],

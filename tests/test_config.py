@@ -1,0 +1,78 @@
+"""Wrong configurations are refused at once, with the file, the line and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config import check_config
+from pipeline.errors import UserError
+
+CONFIGS = Path(__file__).parents[1] / "config"
+
+
+def check(text, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    return check_config(yaml.safe_load(text), [file])
+
+
+GOOD = """\
+run: mine
+seed: 1
+scenarios:
+  gmm-ordered: {n_datasets: 3}
+  hmm-ordered:
+    n_datasets: 2
+methods:
+  nuts: {}
+  advi-meanfield:
+    draws: 500
+"""
+
+
+@pytest.mark.parametrize("name", ["default", "smoke", "paper"])
+def test_the_shipped_configurations_are_valid(name):
+    config = check_config(yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()))
+    assert config.run == name and "nuts" in config.methods
+
+
+def test_settings_reach_the_classes(tmp_path):
+    config = check(GOOD, tmp_path)
+    assert config.n_datasets == {"gmm-ordered": 3, "hmm-ordered": 2}
+    assert config.methods["advi-meanfield"].draws == 500
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("run: mine", "rum: mine", r"mine\.yaml:1: rum: no such key\. Did you mean 'run'\?"),
+        ("seed: 1", "seed: -1", r"mine\.yaml:2: seed: -1 is less than the minimum of 0"),
+        ("seed: 1", "", "'seed' is a required property"),
+        (
+            "gmm-ordered:",
+            "gmm-orderd:",
+            r"mine\.yaml:4: scenarios\.gmm-orderd: .*Did you mean 'gmm-ordered'\?",
+        ),
+        ("n_datasets: 3", "n_datasets: 0", r"mine\.yaml:4: scenarios\.gmm-ordered\.n_datasets: 0 is less"),
+        ("n_datasets: 2", "n_data: 2", r"mine\.yaml:6: scenarios\.hmm-ordered\.n_data: no such setting"),
+        ("nuts:", "nutz:", r"mine\.yaml:8: methods\.nutz: no such method\. Did you mean 'nuts'\?"),
+        ("draws: 500", "draws: many", r"mine\.yaml:10: methods\.advi-meanfield\.draws: found 'many'"),
+        ("run: mine", "run: ../mine", r"mine\.yaml:1: run: '\.\./mine' does not match"),
+        ("methods:", "reference: {draws: 10}\nmethods:", r"mine\.yaml:7: reference\.draws: 10 is less"),
+        (
+            "seed: 1",
+            "seed: 1\nstan: {toolchain: mine}",
+            r"mine\.yaml:3: stan\.toolchain: 'mine' is not one of",
+        ),
+    ],
+)
+def test_errors_name_the_line(old, new, message, tmp_path):
+    assert old in GOOD
+    with pytest.raises(UserError, match=message):
+        check(GOOD.replace(old, new), tmp_path)
+
+
+def test_real_data_have_a_fixed_number(tmp_path):
+    with pytest.raises(UserError, match=r"mine\.yaml:\d+: scenarios\.galaxies\.n_datasets: .*real data"):
+        check(GOOD.replace("gmm-ordered: {n", "galaxies: {n"), tmp_path)
