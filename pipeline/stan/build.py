@@ -29,6 +29,7 @@ class Built:
         toolchain: what compiled it.
         compile_wall_s: what compiling and linking this program took when it was built, without the parts
             that are compiled once a machine.
+        compile_cpu_s: the same as processor time.
         reused: whether it came from the cache.
     """
 
@@ -37,6 +38,7 @@ class Built:
     name: str
     toolchain: ToolchainRecord
     compile_wall_s: float
+    compile_cpu_s: float
     reused: bool
 
 
@@ -78,6 +80,7 @@ def build(
         name=path.stem,
         toolchain=tools.record,
         compile_wall_s=program.compile_wall_s,
+        compile_cpu_s=program.compile_cpu_s,
         reused=program.reused,
     )
 

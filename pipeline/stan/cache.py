@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 
 FOLDER_VARIABLE = "LATENTBENCH_CACHE"
 NO_SPACE = "No space left on device"
+LAYOUT = "2"  # counts up whenever the files of an entry change, so that older entries are left alone
 
 
 def cache_folder() -> Path:
@@ -28,7 +29,7 @@ def cache_folder() -> Path:
 def content_key(*parts: str | bytes) -> str:
     """Return 24 hexadecimal digits that depend on every part and on where one part ends."""
     digest = hashlib.sha256()
-    for part in parts:
+    for part in (LAYOUT, *parts):
         data = part.encode() if isinstance(part, str) else part
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)
@@ -111,6 +112,6 @@ def disk_full(where: object) -> UserError:
     """Return the error for a disk without space."""
     return UserError(
         f"No space left on the disk of {where}.\n"
-        f"Free about 200 MB there, or set the environment variable {FOLDER_VARIABLE} to a folder on another "
-        f"disk. Everything in the cache folder {cache_folder()} may be deleted; it is built again when needed."
+        f"Free about 200 MB there, or set the environment variable {FOLDER_VARIABLE} to a folder on\n"
+        f"another disk. All of the cache folder {cache_folder()} may be deleted; it is built again when needed."
     )

@@ -2,9 +2,9 @@
 
 import json
 import platform
+import re
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.stan import cache
-from pipeline.stan.processes import Processes
+from pipeline.stan.processes import Finished, Processes
 from pipeline.stan.toolchain import Embedded
 
 SOURCES = Path(__file__).parents[2] / "stan" / "embedded"
@@ -51,12 +51,14 @@ class Program:
         executable: takes CmdStan's command line.
         library: has BridgeStan's C functions.
         compile_wall_s: what compiling and linking this program took, without the parts common to all.
+        compile_cpu_s: the same as processor time.
         reused: whether it was there already.
     """
 
     executable: Path
     library: Path
     compile_wall_s: float
+    compile_cpu_s: float
     reused: bool
 
 
@@ -78,14 +80,15 @@ def build_program(
         processes = Processes()
         _compile(tools, units, jobs, processes, say)
 
-        def link(folder: Path) -> None:
-            started = time.monotonic()
-            _link(tools, name, units, link_flags, processes, jobs, folder)
-            wall_s = _recorded_wall_s(model.entry) + time.monotonic() - started
-            _record(folder, compile_wall_s=wall_s, toolchain=tools.record.as_dict())
-
-        cache.make_entry(entry, link)
-    return Program(entry / name, entry / f"{name}_model.so", _recorded_wall_s(entry), reused)
+        cache.make_entry(entry, lambda folder: _link(tools, name, units, link_flags, processes, folder))
+    compiled, linked = _recorded_cost(model.entry), _recorded_cost(entry)
+    return Program(
+        executable=entry / name,
+        library=entry / f"{name}_model.so",
+        compile_wall_s=compiled["wall_s"] + linked["wall_s"],
+        compile_cpu_s=compiled["cpu_s"] + linked["cpu_s"],
+        reused=reused,
+    )
 
 
 def _common_units(tools: Embedded, part: str) -> list[Unit]:
@@ -128,7 +131,9 @@ def _compile(
     missing = [unit for unit in units if not unit.entry.is_dir()]
     common = [unit for unit in missing if unit.part != "model"]
     if common:
-        say(f"compiling the Stan driver, once a machine ({len(common)} files, some minutes of processor time)")
+        say(
+            f"compiling the Stan driver, once a machine ({len(common)} files, some minutes of processor time)"
+        )
     if len(common) < len(missing):
         say(f"compiling {missing[0].name}, about half a minute")
 
@@ -163,9 +168,7 @@ def _compile_unit(tools: Embedded, unit: Unit, processes: Processes, folder: Pat
         "-o",
         str(folder / "object.o"),
     ]
-    started = time.monotonic()
-    _run_compiler(processes, argv, folder, unit.name)
-    _record(folder, compile_wall_s=time.monotonic() - started)
+    _record_cost(folder, [_run_compiler(processes, argv, folder, unit.name)])
 
 
 def _link_flags(tools: Embedded) -> list[str]:
@@ -185,7 +188,6 @@ def _link(
     units: list[Unit],
     link_flags: list[str],
     processes: Processes,
-    jobs: int,
     folder: Path,
 ) -> None:
     def objects(*parts: str) -> list[str]:
@@ -201,20 +203,23 @@ def _link(
         name: objects("model", "cmdstan"),
     }
 
-    def run(target: str) -> None:
-        argv = [tools.record.compiler, *commands[target], *link_flags, "-o", str(folder / target)]
-        _run_compiler(processes, argv, folder, target)
+    if not objects("cmdstan"):
+        del commands[name]  # until the driver is here
+    costs = []
+    for target, inputs in commands.items():
+        argv = [tools.record.compiler, *inputs, *link_flags, "-o", str(folder / target)]
+        costs.append(_run_compiler(processes, argv, folder, target))
+    _record_cost(folder, costs)
 
-    processes.map(run, [target for target in commands if objects("cmdstan") or target != name], jobs)
 
-
-def _run_compiler(processes: Processes, argv: list[str], folder: Path, what: str) -> None:
+def _run_compiler(processes: Processes, argv: list[str], folder: Path, what: str) -> Finished:
     scratch = folder / "tmp"
     scratch.mkdir()
-    status, messages = processes.run(argv, scratch)
+    finished = processes.run(argv, scratch)
     shutil.rmtree(scratch, ignore_errors=True)
-    if status == 0:
-        return
+    if finished.status == 0:
+        return finished
+    status, messages = finished.status, finished.messages
     if cache.NO_SPACE in messages:
         raise cache.disk_full(folder)
     if status == -9 or "Killed signal" in messages or "out of memory" in messages.lower():
@@ -222,17 +227,20 @@ def _run_compiler(processes: Processes, argv: list[str], folder: Path, what: str
             f"The C++ compiler was killed while compiling {what}: most likely the memory ran out.\n"
             "Each compiler takes about 1.5 GB; build with fewer at once (--jobs 1)."
         )
-    errors = [line for line in messages.splitlines() if "error" in line.lower()] or messages.splitlines()
+    errors = [line for line in messages.splitlines() if re.search("error|undefined", line, re.IGNORECASE)]
     raise UserError(
-        f"The C++ compiler failed on {what} (exit status {status}):\n" + "\n".join(errors[:10]) + "\n"
-        f"The compiler is {argv[0]}; Stan needs C++17, that is g++ 8 or clang 7 and later. Set CXX to another "
-        f"compiler, or repeat the command to see all messages:\n{' '.join(argv)}"
+        f"The C++ compiler failed on {what} (exit status {status}):\n"
+        + "\n".join(errors[:10] or [messages])
+        + "\n"
+        f"The compiler is {argv[0]}; Stan needs C++17, that is g++ 8 or clang 7 and later. Set CXX to\n"
+        f"another compiler, or repeat the command to see all messages:\n{' '.join(argv)}"
     )
 
 
-def _record(folder: Path, **values: object) -> None:
-    (folder / "build.json").write_text(json.dumps(values, indent=1))
+def _record_cost(folder: Path, costs: list[Finished]) -> None:
+    totals = {"wall_s": sum(cost.wall_s for cost in costs), "cpu_s": sum(cost.cpu_s for cost in costs)}
+    (folder / "cost.json").write_text(json.dumps(totals))
 
 
-def _recorded_wall_s(entry: Path) -> float:
-    return json.loads((entry / "build.json").read_text())["compile_wall_s"]
+def _recorded_cost(entry: Path) -> dict[str, float]:
+    return json.loads((entry / "cost.json").read_text())

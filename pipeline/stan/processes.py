@@ -4,13 +4,25 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ended, with what it wrote to standard error and what it cost."""
+
+    status: int
+    messages: str
+    wall_s: float
+    cpu_s: float
 
 
 class Processes:
@@ -21,11 +33,12 @@ class Processes:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, argv: list[str], tmp: Path) -> tuple[int, str]:
-        """Run a command with its temporary files in ``tmp``; return its exit status and standard error."""
+    def run(self, argv: list[str], tmp: Path) -> Finished:
+        """Run a command with its temporary files in ``tmp``."""
+        started = time.monotonic()
         with self._lock:
             if self._stopped:
-                return -signal.SIGTERM, ""
+                raise CancelledError
             child = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
@@ -39,10 +52,16 @@ class Processes:
                 start_new_session=True,
             )
             self._running.add(child)
-        _, stderr = child.communicate()
+        assert child.stderr is not None
+        with child.stderr:
+            messages = child.stderr.read()
+        # Not wait(), which keeps to itself how much processor time the child and its children took.
+        _, status, usage = os.wait4(child.pid, 0)
         with self._lock:
+            child.returncode = os.waitstatus_to_exitcode(status)
             self._running.discard(child)
-        return child.returncode, stderr
+        wall_s = time.monotonic() - started
+        return Finished(child.returncode, messages, wall_s, usage.ru_utime + usage.ru_stime)
 
     def stop(self) -> None:
         """End everything that runs, and start nothing more."""
@@ -54,9 +73,7 @@ class Processes:
                 except ProcessLookupError:
                     continue
 
-    def map(
-        self, function: Callable[[Item], Result], items: Iterable[Item], jobs: int
-    ) -> dict[Item, Result]:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> dict[Item, Result]:
         """Apply a function to items in at most ``jobs`` threads; at the first error, stop the others."""
         with ThreadPoolExecutor(jobs) as pool:
             futures = {pool.submit(function, item): item for item in items}

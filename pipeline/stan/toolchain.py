@@ -118,13 +118,18 @@ def _find_embedded() -> Embedded:
     spec = importlib.util.find_spec("httpstan")
     home = Path(spec.origin).parent if spec and spec.origin else None
     version_header = home / "include" / "stan" / "version.hpp" if home else None
-    if home is None or version_header is None or not version_header.is_file() or not (home / "stanc").is_file():
+    if (
+        home is None
+        or version_header is None
+        or not version_header.is_file()
+        or not (home / "stanc").is_file()
+    ):
         raise UserError(
             "httpstan, whose wheel carries Stan, is not installed for this Python "
             f"(CPython {platform.python_version()} on {platform.system()} {platform.machine()}).\n"
-            "It has wheels for CPython 3.10 to 3.13 on Linux (x86_64) and macOS: install this package into one "
-            "of those.\nElsewhere install CmdStan (`python -m cmdstanpy.install_cmdstan`, or set CMDSTAN) and "
-            "put `stan: {toolchain: official}` into the configuration."
+            "It has wheels for CPython 3.10 to 3.13 on Linux (x86_64) and macOS: install this package there.\n"
+            "Elsewhere install CmdStan (`python -m cmdstanpy.install_cmdstan`, or set CMDSTAN) and put "
+            " `stan: {toolchain: official}` into the configuration."
         )
     compiler = find_compiler()
     numbers = dict(re.findall(r"#define STAN_(MAJOR|MINOR|PATCH) (\d+)", version_header.read_text()))
@@ -171,7 +176,9 @@ def compiler_version(compiler: Path) -> str:
     try:
         answer = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise UserError(f"The C++ compiler {compiler} does not run ({error}): mend it, or set CXX.") from error
+        raise UserError(
+            f"The C++ compiler {compiler} does not run ({error}): mend it, or set CXX."
+        ) from error
     return answer.stdout.splitlines()[0] if answer.stdout else "unknown"
 
 

@@ -7,7 +7,8 @@
 #include "messages.hpp"
 #include "model.hpp"
 
-// The build defines the version of the installed Python package: it compares the two and warns if they differ.
+// The build defines the version of the installed Python package: it compares the two and warns if
+// they differ.
 #ifndef BRIDGESTAN_VERSION
 #define BRIDGESTAN_VERSION 2, 9, 0
 #endif
@@ -85,8 +86,8 @@ int bs_param_initialize(const bs_model* m, const char* json, bs_rng* rng, double
   });
 }
 
-int bs_log_density(const bs_model* m, bool propto, bool jacobian, const double* theta_unc, double* lp,
-                   char** error_msg) {
+int bs_log_density(const bs_model* m, bool propto, bool jacobian, const double* theta_unc,
+                   double* lp, char** error_msg) {
   return guarded("bs_log_density", error_msg, -1, [&] {
     *lp = m->log_density(propto, jacobian).value(m->unconstrained(theta_unc));
     return 0;

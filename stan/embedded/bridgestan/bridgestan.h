@@ -2,12 +2,12 @@
 /**
  * The C ABI of BridgeStan 2.x over one compiled Stan program.
  *
- * Written from the calls that the Python package `bridgestan` binds, so that the package loads a library
- * built here as it loads its own. Rules that hold throughout:
+ * Written from the calls that the Python package `bridgestan` binds, so that the package loads a
+ * library built here as it loads its own. Rules that hold throughout:
  *
- * - Functions that return `int` return 0, or -1 on failure. A failure sets `*error_msg`, where `error_msg`
- *   is not null, to a message that the caller owns and hands back to bs_free_error_msg(); output arrays
- *   are then left as they were. On success `*error_msg` is not touched.
+ * - Functions that return `int` return 0, or -1 on failure. A failure sets `*error_msg`, unless
+ *   `error_msg` is null, to a message that the caller owns and hands back to bs_free_error_msg();
+ *   output arrays are then left as they were. On success `*error_msg` is not touched.
  * - Arrays belong to the caller and have the lengths given by bs_param_num() (constrained) and
  *   bs_param_unc_num() (unconstrained). Strings returned as `const char*` belong to the model.
  * - A model may be used from several threads at once; a bs_rng from one at a time.
@@ -62,15 +62,17 @@ BS_PUBLIC const char* bs_name(const bs_model* m);
 BS_PUBLIC const char* bs_model_info(const bs_model* m);
 
 /**
- * Returns the names of the scalar parameters, separated by commas, in the order of bs_param_constrain().
- * Indices start at 1 and follow periods: "a", "b.3", "A.2.1"; members of tuples follow colons.
+ * Returns the names of the scalar parameters, separated by commas, in the order of
+ * bs_param_constrain(). Indices start at 1 and follow periods: "a", "b.3", "A.2.1"; members of
+ * tuples follow colons.
  */
 BS_PUBLIC const char* bs_param_names(const bs_model* m, bool include_tp, bool include_gq);
 
 /** Returns the names of the unconstrained scalar parameters, separated by commas. */
 BS_PUBLIC const char* bs_param_unc_names(const bs_model* m);
 
-/** Returns the number of scalar parameters, with transformed parameters and generated quantities if asked. */
+/** Returns the number of scalar parameters, with transformed parameters and generated quantities if
+ * asked. */
 BS_PUBLIC int bs_param_num(const bs_model* m, bool include_tp, bool include_gq);
 
 /** Returns the number of unconstrained scalar parameters. */
@@ -98,8 +100,8 @@ BS_PUBLIC int bs_param_unconstrain_json(const bs_model* m, const char* json, dou
 /**
  * Finds a point from which a sampler can start: finite log density, finite gradient.
  *
- * Parameters that the JSON object leaves out are uniform on [-init_radius, init_radius) in unconstrained
- * space, drawn as CmdStan draws them. One attempt is made where nothing is random.
+ * Parameters that the JSON object leaves out are uniform on [-init_radius, init_radius) in
+ * unconstrained space, drawn as CmdStan draws them. One attempt is made where nothing is random.
  *
  * @param[in] json some or all constrained parameters by name; null or empty for none
  * @param[in,out] rng source of the random values
@@ -126,16 +128,18 @@ BS_PUBLIC int bs_log_density_gradient(const bs_model* m, bool propto, bool jacob
                                       char** error_msg);
 
 /**
- * Computes log density, gradient and the Hessian, a symmetric matrix of bs_param_unc_num() squared values.
+ * Computes log density, gradient and the Hessian, a symmetric matrix of bs_param_unc_num() squared
+ * values.
  *
- * The Hessian is by central finite differences of gradients, or by nested automatic differentiation where
- * the library was compiled with BRIDGESTAN_AD_HESSIAN (see bs_model_info()).
+ * The Hessian is by central finite differences of gradients, as BridgeStan's is unless told
+ * otherwise.
  */
 BS_PUBLIC int bs_log_density_hessian(const bs_model* m, bool propto, bool jacobian,
                                      const double* theta_unc, double* lp, double* gradient,
                                      double* hessian, char** error_msg);
 
-/** Computes log density and the product of its Hessian with `v`, by the same means as the Hessian. */
+/** Computes log density and the product of its Hessian with `v`, by the same means as the Hessian.
+ */
 BS_PUBLIC int bs_log_density_hessian_vector_product(const bs_model* m, bool propto, bool jacobian,
                                                     const double* theta_unc, const double* v,
                                                     double* lp, double* product, char** error_msg);
@@ -147,8 +151,8 @@ BS_PUBLIC bs_rng* bs_rng_construct(unsigned int seed, char** error_msg);
 BS_PUBLIC void bs_rng_destruct(bs_rng* rng);
 
 /**
- * Sends what all models of this library print to a function; null sends it to standard output again.
- * Calls are serialised, whichever threads print.
+ * Sends what all models of this library print to a function; null sends it to standard output
+ * again. Calls are serialised, whichever threads print.
  */
 BS_PUBLIC int bs_set_print_callback(bs_print_callback callback, char** error_msg);
 

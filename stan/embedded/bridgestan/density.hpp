@@ -2,30 +2,24 @@
 #ifndef LATENTBENCH_BRIDGESTAN_DENSITY_HPP
 #define LATENTBENCH_BRIDGESTAN_DENSITY_HPP
 
-#ifdef BRIDGESTAN_AD_HESSIAN
-#ifndef STAN_MODEL_FVAR_VAR
-#error "BRIDGESTAN_AD_HESSIAN needs STAN_MODEL_FVAR_VAR, in the model's own compilation too"
-#endif
-#include <stan/math/mix.hpp>
-#endif
+#include <cmath>
+#include <limits>
 #include <stan/math/rev/functor/finite_diff_hessian_auto.hpp>
 #include <stan/math/rev/functor/gradient.hpp>
 #include <stan/model/model_base.hpp>
-
-#include <cmath>
-#include <limits>
 
 #include "messages.hpp"
 
 namespace latentbench {
 
-/** The log density of a model as a function of the unconstrained parameters, and its derivatives. */
+/** The log density of a model as a function of the unconstrained parameters, and its derivatives.
+ */
 class LogDensity {
  public:
   LogDensity(const stan::model::model_base& model, bool propto, bool jacobian)
       : model_(model), propto_(propto), jacobian_(jacobian) {}
 
-  /** Evaluates at parameters of any scalar type that the model was compiled for. */
+  /** Evaluates at parameters of type double, or of Stan's type for automatic differentiation. */
   template <typename T>
   T operator()(const Eigen::Matrix<T, Eigen::Dynamic, 1>& theta_unc) const {
     // The model takes its argument by mutable reference and does not change it.
@@ -55,34 +49,24 @@ class LogDensity {
   double hessian(const Eigen::VectorXd& theta_unc, Eigen::VectorXd& gradient,
                  Eigen::MatrixXd& hessian) const {
     double lp;
-#ifdef BRIDGESTAN_AD_HESSIAN
-    stan::math::hessian(*this, theta_unc, lp, gradient, hessian);
-#else
     stan::math::internal::finite_diff_hessian_auto(*this, theta_unc, lp, gradient, hessian);
-#endif
     return lp;
   }
 
   double hessian_vector_product(const Eigen::VectorXd& theta_unc, const Eigen::VectorXd& v,
                                 Eigen::VectorXd& product) const {
-#ifdef BRIDGESTAN_AD_HESSIAN
-    double lp;
-    stan::math::hessian_times_vector(*this, theta_unc, v, lp, product);
-    return lp;
-#else
     const double lp = value(theta_unc);
     product.setZero(theta_unc.size());
     if (v.isZero(0)) return lp;
-    // Step of Andrei (2009), https://doi.org/10.1016/j.cam.2008.12.024, as in Stan's own routine, which is
-    // not used because it returns 0 for the log density where constants are dropped.
-    const double step = std::sqrt(std::numeric_limits<double>::epsilon()) *
-                        (1 + theta_unc.norm()) / v.norm();
+    // Step of Andrei (2009), https://doi.org/10.1016/j.cam.2008.12.024, as in Stan's own routine,
+    // which is not used because it returns 0 for the log density where constants are dropped.
+    const double step =
+        std::sqrt(std::numeric_limits<double>::epsilon()) * (1 + theta_unc.norm()) / v.norm();
     Eigen::VectorXd forward, backward;
     gradient(theta_unc + step * v, forward);
     gradient(theta_unc - step * v, backward);
     product = (forward - backward) / (2 * step);
     return lp;
-#endif
   }
 
  private:

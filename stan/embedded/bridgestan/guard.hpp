@@ -2,10 +2,9 @@
 #ifndef LATENTBENCH_BRIDGESTAN_GUARD_HPP
 #define LATENTBENCH_BRIDGESTAN_GUARD_HPP
 
-#include <stan/math/rev/core.hpp>
-
 #include <cstring>
 #include <exception>
+#include <stan/math/rev/core.hpp>
 #include <string>
 #include <utility>
 
@@ -14,8 +13,8 @@ namespace latentbench {
 /**
  * Runs the body of an exported function: the only place where an exception becomes a return value.
  *
- * It also gives the calling thread its autodiff tape, which Stan keeps per thread and creates only for the
- * threads that it knows of itself.
+ * It also gives the calling thread its autodiff tape, which Stan keeps per thread and creates only
+ * for the threads that it knows of itself.
  *
  * @param[in] function name of the exported function, for the message
  * @param[out] error_msg where the message goes; may be null

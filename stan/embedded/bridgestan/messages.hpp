@@ -2,12 +2,12 @@
 #ifndef LATENTBENCH_BRIDGESTAN_MESSAGES_HPP
 #define LATENTBENCH_BRIDGESTAN_MESSAGES_HPP
 
-#include "bridgestan.h"
-
 #include <iostream>
 #include <mutex>
 #include <ostream>
 #include <streambuf>
+
+#include "bridgestan.h"
 
 namespace latentbench {
 
@@ -31,7 +31,8 @@ class MessageBuffer final : public std::streambuf {
   }
 
   int_type overflow(int_type character) override {
-    if (traits_type::eq_int_type(character, traits_type::eof())) return traits_type::not_eof(character);
+    if (traits_type::eq_int_type(character, traits_type::eof()))
+      return traits_type::not_eof(character);
     const char text = traits_type::to_char_type(character);
     xsputn(&text, 1);
     return character;
@@ -55,7 +56,8 @@ inline MessageBuffer& message_buffer() {
   return buffer;
 }
 
-/** Returns the calling thread's stream onto that buffer: streams, unlike the buffer, are not shared. */
+/** Returns the calling thread's stream onto that buffer: streams, unlike the buffer, are not
+ * shared. */
 inline std::ostream* messages() {
   static thread_local std::ostream stream(&message_buffer());
   return &stream;

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "model.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <sstream>
 #include <stan/io/chained_var_context.hpp>
 #include <stan/io/empty_var_context.hpp>
 #include <stan/io/json/json_data.hpp>
 #include <stan/io/random_var_context.hpp>
 #include <stan/math/version.hpp>
 #include <stan/version.hpp>
-
-#include <algorithm>
-#include <cmath>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <vector>
 
@@ -63,7 +62,7 @@ std::string describe(const stan::model::model_base& model) {
   const auto line = [&](const char* name, bool defined) {
     info << '\t' << name << '=' << (defined ? "true" : "false") << '\n';
   };
-  bool threads = false, mpi = false, opencl = false, no_range_checks = false, ad_hessian = false;
+  bool threads = false, mpi = false, opencl = false, no_range_checks = false;
 #ifdef STAN_THREADS
   threads = true;
 #endif
@@ -76,14 +75,11 @@ std::string describe(const stan::model::model_base& model) {
 #ifdef STAN_NO_RANGE_CHECKS
   no_range_checks = true;
 #endif
-#ifdef BRIDGESTAN_AD_HESSIAN
-  ad_hessian = true;
-#endif
   line("STAN_THREADS", threads);
   line("STAN_MPI", mpi);
   line("STAN_OPENCL", opencl);
   line("STAN_NO_RANGE_CHECKS", no_range_checks);
-  line("BRIDGESTAN_AD_HESSIAN", ad_hessian);
+  line("BRIDGESTAN_AD_HESSIAN", false);
   info << "Stan Compiler Details:\n";
   for (const auto& detail : model.model_compile_info()) info << '\t' << detail << '\n';
   return info.str();
@@ -174,6 +170,6 @@ Eigen::VectorXd bs_model::initialize(const char* json, bs_rng* rng, double init_
       reason = e.what();
     }
   }
-  throw std::domain_error("no starting point in " + std::to_string(tries) + " tries; at the last, " +
-                          reason);
+  throw std::domain_error("no starting point in " + std::to_string(tries) +
+                          " tries; at the last, " + reason);
 }

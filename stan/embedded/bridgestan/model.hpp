@@ -2,11 +2,10 @@
 #ifndef LATENTBENCH_BRIDGESTAN_MODEL_HPP
 #define LATENTBENCH_BRIDGESTAN_MODEL_HPP
 
-#include <stan/model/model_base.hpp>
-#include <stan/services/util/create_rng.hpp>
-
 #include <array>
 #include <memory>
+#include <stan/model/model_base.hpp>
+#include <stan/services/util/create_rng.hpp>
 #include <string>
 
 #include "bridgestan.h"
