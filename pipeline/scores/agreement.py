@@ -119,9 +119,9 @@ def sliced_wasserstein(
 ) -> Estimate:
     """Return the sliced Wasserstein-2 distance between whitened draws; 0 is ideal.
 
-    The root of the mean of W2^2 over random directions (Bonneel et al. 2015, J. Math. Imaging Vision 51,
-    eq. 10), each W2^2 by matching the sorted projections. In whitened space the unit is one posterior sd.
-    The error comes from the draws, through the dual potentials of W2^2, and from the directions.
+    The root of the mean of W2^2 over random directions (Bonneel et al. 2015, J. Math. Imaging Vision
+    51), each W2^2 by matching the sorted projections. In whitened space the unit is one posterior sd. The
+    error comes from the draws, through the dual potentials of W2^2, and from the directions.
 
     Args:
         method: draws of the method.

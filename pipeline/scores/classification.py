@@ -141,7 +141,7 @@ def membership_scores(
 
     The Monte Carlo errors come from a bootstrap over batches of draws, of the method and, where they enter,
     of the reference. The jackknife agrees for smooth scores, but overstates the error of ece threefold
-    (docs/metrics.md). Plug-in bias is not corrected: it is of the order of the floor, which carries the same bias.
+    (docs/metrics.md). Plug-in bias is not corrected: it is part of the floor, and of the same size there.
 
     Args:
         method: mean probabilities of consecutive batches of the method's draws.

@@ -65,7 +65,7 @@ def bridge_sampling(
 ) -> Bridge:
     """Estimate log Z by the optimal bridge between posterior draws and the proposal's draws.
 
-    Meng and Wong (1996), Statistica Sinica 6, eq. 4.1, with effective in place of nominal sample sizes for
+    Meng and Wong (1996), Statistica Sinica 6, with effective in place of nominal sample sizes for
     the posterior draws (Gronau et al. 2017, J. Math. Psychol. 81). Their fixed point is the root in log Z of
 
         n1 mean_reference expit(log Z - r - c) = n2 mean_proposal expit(r + c - log Z),  c = log(n1 / n2),

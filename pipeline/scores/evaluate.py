@@ -18,7 +18,7 @@ from pipeline.scores.agreement import (
 from pipeline.scores.c2st import c2st
 from pipeline.scores.classification import membership_scores
 from pipeline.scores.density import kl_to_reference, pareto_k
-from pipeline.scores.monte_carlo import Estimate, thin, thinned_size
+from pipeline.scores.monte_carlo import Estimate, effective_size, thin, thinned_size
 
 # The joint scores depend on the sample size, so that every comparison takes the same number of draws.
 N_JOINT_DRAWS = 1000
@@ -145,6 +145,15 @@ def score_data_set(
         ValueError: as ``DataSetScorer.score``.
     """
     return DataSetScorer(reference, truth_z, seed).score(method)
+
+
+def ess_bulk_min(posterior: Posterior) -> float:
+    """Return the smallest effective sample size among the scalar parameters (Vehtari et al. 2021, bulk).
+
+    For independent draws it is close to their number, for resampled ones at most Kish's size; NaN with
+    fewer than four draws a chain.
+    """
+    return min(effective_size(draws, "bulk") for draws in posterior.scalars().values())
 
 
 def _cut(posterior: Posterior, n_draws: int) -> Posterior:

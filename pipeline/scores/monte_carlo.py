@@ -8,7 +8,7 @@ effective sample size).
 """
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -21,8 +21,10 @@ class Estimate(NamedTuple):
     mcse: float
 
 
-def effective_size(values: Float[np.ndarray, "chain draw"]) -> float:
-    """Return the effective number of draws behind the mean of ``values`` (ArviZ, method "mean").
+def effective_size(
+    values: Float[np.ndarray, "chain draw"], method: Literal["mean", "bulk"] = "mean"
+) -> float:
+    """Return the effective number of draws behind the mean, or the ranks, of ``values``, by ArviZ.
 
     Resampled draws (Pathfinder's) come as one chain in random order, so no autocorrelation betrays their
     repetitions. For one chain the size is therefore at most Kish's (1965) for the multiplicities m,
@@ -32,7 +34,7 @@ def effective_size(values: Float[np.ndarray, "chain draw"]) -> float:
     """
     import arviz as az  # costs most of a second
 
-    size = float(az.ess(values, method="mean"))  # pyright: ignore[reportArgumentType]
+    size = float(az.ess(values, method=method))  # pyright: ignore[reportArgumentType]
     if values.shape[0] > 1:
         return size
     multiplicities = np.unique(values, return_counts=True)[1]

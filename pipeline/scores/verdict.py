@@ -1,0 +1,106 @@
+"""One word for a method in a scenario, by rules that a statistician can check against the table.
+
+indistinguishable
+    Every judged aggregate exceeds its floor by at most three standard errors, and is close; no fit failed.
+close
+    Every judged aggregate is at most its metric's ``close`` limit; at most a fifth of the fits failed.
+biased
+    Some judged aggregate is above its limit.
+failed
+    More than a fifth of the fits failed or timed out, or none was scored.
+unscored
+    No data set had a certified reference.
+
+Judged are the metrics with a ``close`` limit, which all methods have: mean_error_sd, log_sd_ratio,
+wasserstein1_sd, sliced_wasserstein, c2st, and excess_log_loss and total_variation of the memberships.
+Three standard errors keep the chance low that one of these seven to nine accuses an exact method. The
+limits keep noisy comparisons from passing as agreement: 0.1 posterior sd is the error which 100 effective
+draws leave in a mean, and a log sd ratio of -0.1 turns a 95% interval into one of 92%.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from pipeline.scores.aggregate import aggregate
+from pipeline.scores.metrics import METRICS
+
+NOISE_SE = 3.0
+MAX_FAILED_SHARE = 0.2
+
+Label = Literal["indistinguishable", "close", "biased", "failed", "unscored"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict with the findings that led to it.
+
+    Attributes:
+        label: the word.
+        reasons: what keeps the method from a better word, the worst first; empty for indistinguishable.
+    """
+
+    label: Label
+    reasons: tuple[str, ...]
+
+
+def verdict(summary: pd.DataFrame, n_scored: int, n_failed: int) -> Verdict:
+    """Judge one method in one scenario.
+
+    Args:
+        summary: its rows of ``aggregate``.
+        n_scored: number of data sets scored.
+        n_failed: number of data sets whose fit failed or timed out.
+    """
+    n_tried = n_scored + n_failed
+    if n_tried == 0:
+        return Verdict("unscored", ("no data set has a certified reference",))
+    failures = (f"{n_failed} of {n_tried} fits failed",) if n_failed else ()
+    if n_scored == 0 or n_failed / n_tried > MAX_FAILED_SHARE:
+        return Verdict("failed", failures)
+
+    above_limit: list[tuple[float, str]] = []
+    above_noise: list[tuple[float, str]] = []
+    for row in summary.to_dict("records"):
+        metric = METRICS[row["metric"]]
+        if metric.close is None:
+            continue
+        # Negated comparisons, so that a NaN never passes.
+        if not row["value"] <= metric.close:
+            severity = (row["value"] - metric.ideal) / (metric.close - metric.ideal)
+            above_limit.append((severity, f"{metric.name} {row['value']:.3g} > {metric.close:g}"))
+        elif not row["excess"] <= NOISE_SE * row["excess_se"]:
+            text = f"{metric.name} {row['value']:.3g}, floor {row['floor']:.3g}"
+            above_noise.append((row["excess"] / row["excess_se"] if row["excess_se"] else 0.0, text))
+    if above_limit:
+        return Verdict("biased", _worst_first(above_limit) + failures)
+    if above_noise or failures:
+        return Verdict("close", _worst_first(above_noise) + failures)
+    return Verdict("indistinguishable", ())
+
+
+def verdicts(scores: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
+    """Judge every method in every scenario.
+
+    Args:
+        scores: the columns of scores.csv.
+        status: the columns of status.csv; only methods named here are judged, in this order. Data sets
+            without a certified reference count neither for nor against a method.
+
+    Returns:
+        A row for each scenario and method: n_scored, n_failed, verdict, reasons (joined by "; ").
+    """
+    summary = aggregate(scores)
+    rows = []
+    for scenario, method in status[["scenario", "method"]].drop_duplicates().itertuples(index=False):
+        own = summary.query("scenario == @scenario and method == @method")
+        outcomes = status.query("scenario == @scenario and method == @method")["status"].to_list()
+        n_scored, n_failed = outcomes.count("ok"), outcomes.count("failed") + outcomes.count("timeout")
+        judged = verdict(own, n_scored, n_failed)
+        rows.append((scenario, method, n_scored, n_failed, judged.label, "; ".join(judged.reasons)))
+    return pd.DataFrame(rows, columns=["scenario", "method", "n_scored", "n_failed", "verdict", "reasons"])
+
+
+def _worst_first(findings: list[tuple[float, str]]) -> tuple[str, ...]:
+    return tuple(text for _, text in sorted(findings, key=lambda finding: -finding[0]))
