@@ -1,0 +1,25 @@
+#include "diagnose.hpp"
+#include "generate_quantities.hpp"
+#include "laplace.hpp"
+#include "log_prob.hpp"
+#include "optimize.hpp"
+#include "pathfinder.hpp"
+#include "profile.hpp"
+#include "services.hpp"
+#include "variational.hpp"
+
+namespace embedded {
+
+int optimize(Session& session) {
+  return session.config.optimize.jacobian ? run_optimize<true>(session)
+                                          : run_optimize<false>(session);
+}
+int variational(Session& session) { return run_variational(session); }
+int diagnose(Session& session) { return run_diagnose(session); }
+int generate_quantities(Session& session) { return run_generate_quantities(session); }
+int pathfinder(Session& session) { return run_pathfinder(session); }
+int log_prob(Session& session) { return run_log_prob(session); }
+int laplace(Session& session) { return run_laplace(session); }
+void write_profile(const OutputArguments& output) { write_profile_file(output); }
+
+}  // namespace embedded
