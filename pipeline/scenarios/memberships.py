@@ -61,15 +61,14 @@ def hmm_memberships(
     smoothing = np.empty_like(filtering)
 
     log_predicted = _log(initial)[:, None]
-    for log_alpha, log_likelihood in zip(filtering, _forwards(data, mean, sd), strict=True):
-        log_alpha[:] = log_predicted + log_likelihood
+    for t, log_likelihood in enumerate(_forwards(data, mean, sd)):
+        log_alpha = np.add(log_predicted, log_likelihood, out=filtering[t])
         log_alpha -= log_alpha.max(axis=0)
         log_predicted = _log_sum_exp(log_alpha[:, None] + log_transition)
 
     log_beta = np.zeros_like(mean)
-    times = zip(filtering[::-1], smoothing[::-1], _backwards(data, mean, sd), strict=True)
-    for log_alpha, log_smoothed, log_likelihood in times:
-        log_smoothed[:] = log_alpha + log_beta
+    for t, log_likelihood in enumerate(_backwards(data, mean, sd), start=1):
+        np.add(filtering[-t], log_beta, out=smoothing[-t])
         log_beta += log_likelihood
         log_beta = _log_sum_exp(log_transition_by_target + log_beta[:, None])
         log_beta -= log_beta.max(axis=0)
