@@ -24,10 +24,10 @@ parameters {
 }
 model {
   pi ~ dirichlet(concentration);
-  mu ~ normal(mu_mean, mu_sd);
   // The prior is that of the variances.
   square(sd) ~ inv_gamma(variance_shape, variance_scale);
   target += sum(log(sd));
+  mu ~ normal(mu_mean, mu_sd);
   // Up to a constant, observation n has the log likelihood
   // log_sum_exp(intercept + x[n] * slopes), which is what normalises a softmax
   // regression. Its regression with every outcome 1 gives the sum over n and
@@ -39,4 +39,3 @@ model {
   target += N * intercept[1] + sum_x * slopes[ : , 1]
             - categorical_logit_glm_lpmf(ones | x, intercept, slopes);
 }
-

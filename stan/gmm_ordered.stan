@@ -31,4 +31,3 @@ model {
   target += N * intercept[1] + mu[1] * sum_x
             - categorical_logit_glm_lpmf(ones | x, intercept, to_matrix(mu, 1, K));
 }
-

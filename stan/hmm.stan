@@ -20,6 +20,10 @@ parameters {
   vector<lower=0>[K] sd;
 }
 model {
+  // The prior is that of the variances.
+  square(sd) ~ inv_gamma(variance_shape, variance_scale);
+  target += sum(log(sd));
+  mu ~ normal(mu_mean, mu_sd);
   matrix[K, K] transition_matrix;
   matrix[K, T] log_likelihood;
   for (k in 1 : K) {
@@ -27,10 +31,5 @@ model {
     transition_matrix[k] = transition[k]';
     log_likelihood[k] = -0.5 * square((y - mu[k]) / sd[k])' - log(sd[k]);
   }
-  mu ~ normal(mu_mean, mu_sd);
-  // The prior is that of the variances.
-  square(sd) ~ inv_gamma(variance_shape, variance_scale);
-  target += sum(log(sd));
   target += hmm_marginal(log_likelihood, transition_matrix, initial);
 }
-

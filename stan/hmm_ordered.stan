@@ -18,13 +18,12 @@ parameters {
   ordered[2] mu;
 }
 model {
+  p_stay ~ beta(p_stay_shape[1], p_stay_shape[2]);
+  mu ~ normal(mu_mean, mu_sd);
   matrix[2, T] log_likelihood;
   for (k in 1 : 2) {
     log_likelihood[k] = -0.5 * precision * square(y_mean - mu[k])';
   }
   matrix[2, 2] transition = [[p_stay[1], 1 - p_stay[1]], [1 - p_stay[2], p_stay[2]]];
-  p_stay ~ beta(p_stay_shape[1], p_stay_shape[2]);
-  mu ~ normal(mu_mean, mu_sd);
   target += hmm_marginal(log_likelihood, transition, initial);
 }
-

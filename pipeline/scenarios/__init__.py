@@ -58,7 +58,7 @@ def get_scenario(name: str, settings: Mapping[str, Any] | None = None) -> Scenar
     key = f"{where}.type" if "type" in values else where
     kind = values.pop("type", name)
     classes = scenario_classes()
-    if kind not in classes:
+    if not isinstance(kind, str) or kind not in classes:
         raise UserError(
             f"{key}: there is no scenario {kind!r}.{did_you_mean(str(kind), classes)} "
             f"Allowed: {', '.join(classes)}. A block with a name of its own names one of these as its type."

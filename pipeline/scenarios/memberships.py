@@ -5,6 +5,8 @@ long the series or far the observation. Arrays are laid out with the component b
 operation runs over contiguous memory, and returned as views in the order (draw, obs, component).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float
 
@@ -25,11 +27,9 @@ def mixture_memberships(
         mean: means of the components.
         sd: standard deviations of the components.
     """
-    log_weights = _log(weights).T[..., None]
-    likelihood = _Likelihood(data, mean.T[..., None], sd.T[..., None])
-    log_p = likelihood(slice(None))  # (component, draw, obs)
-    log_p += log_weights
-    _softmax(log_p)
+    log_p = _log_likelihood(data.mean, data.sum_squares, data.n_rep, mean.T[..., None], sd.T[..., None])
+    log_p += _log(weights).T[..., None]  # (component, draw, obs)
+    _softmax(log_p, axis=0)
     return np.moveaxis(log_p, 0, -1)
 
 
@@ -53,50 +53,71 @@ def hmm_memberships(
         mean: means of the states.
         sd: standard deviations of the states.
     """
-    log_likelihood = _Likelihood(data, np.ascontiguousarray(mean.T), np.ascontiguousarray(sd.T))
+    mean, sd = np.ascontiguousarray(mean.T), np.ascontiguousarray(sd.T)
     log_transition = _log(np.ascontiguousarray(np.moveaxis(transition, 0, -1)))  # (from, to, draw)
     log_transition_by_target = np.ascontiguousarray(np.swapaxes(log_transition, 0, 1))  # (to, from, draw)
-    n_times = len(data.mean)
-    # The only large arrays: both results. `filtering` holds logarithms until the backward pass has used them.
-    filtering = np.empty((n_times, *mean.T.shape))
+    # The only large arrays: both results, at first as logarithms that need not sum to one.
+    filtering = np.empty((len(data.mean), *mean.shape))
     smoothing = np.empty_like(filtering)
 
     log_predicted = _log(initial)[:, None]
-    for t in range(n_times):
-        log_alpha = np.add(log_predicted, log_likelihood(t), out=filtering[t])
-        log_alpha -= _log_sum_exp(log_alpha)
+    for t, log_likelihood in enumerate(_forwards(data, mean, sd)):
+        log_alpha = np.add(log_predicted, log_likelihood, out=filtering[t])
+        log_alpha -= log_alpha.max(axis=0)
         log_predicted = _log_sum_exp(log_alpha[:, None] + log_transition)
 
-    log_beta = np.zeros(mean.T.shape)
-    for t in reversed(range(n_times)):
-        _softmax(np.add(filtering[t], log_beta, out=smoothing[t]))
-        np.exp(filtering[t], out=filtering[t])
-        log_beta += log_likelihood(t)
+    log_beta = np.zeros_like(mean)
+    for t, log_likelihood in enumerate(_backwards(data, mean, sd), start=1):
+        np.add(filtering[-t], log_beta, out=smoothing[-t])
+        log_beta += log_likelihood
         log_beta = _log_sum_exp(log_transition_by_target + log_beta[:, None])
         log_beta -= log_beta.max(axis=0)
-    return {
-        "filtering": np.moveaxis(filtering, -1, 0),
-        "smoothing": np.moveaxis(smoothing, -1, 0),
-    }
+
+    _softmax(filtering, axis=1)
+    _softmax(smoothing, axis=1)
+    return {"filtering": np.moveaxis(filtering, -1, 0), "smoothing": np.moveaxis(smoothing, -1, 0)}
 
 
-class _Likelihood:
-    """The log likelihood of observations under each component, up to a constant of the data."""
+def _log_likelihood(
+    y_mean: np.ndarray, sum_squares: np.ndarray, n_rep: int, mean: np.ndarray, sd: np.ndarray
+) -> np.ndarray:
+    """Log likelihood of replicates by their sufficient statistics, up to a constant of the data."""
+    log_p = y_mean - mean
+    log_p *= log_p
+    log_p *= n_rep
+    log_p += sum_squares
+    log_p *= -0.5 / sd**2
+    log_p -= n_rep * np.log(sd)
+    return log_p
 
-    def __init__(self, data: Replicates, mean: np.ndarray, sd: np.ndarray):
-        self._data = data
-        self._mean = mean
-        self._half_precision = 0.5 / sd**2
-        self._log_scale = data.n_rep * np.log(sd)
 
-    def __call__(self, obs: int | slice) -> np.ndarray:
-        squares = self._data.mean[obs] - self._mean
-        squares *= squares
-        squares *= self._data.n_rep
-        squares += self._data.sum_squares[obs]
-        squares *= -self._half_precision
-        squares -= self._log_scale
-        return squares
+def _forwards(
+    data: Replicates, mean: Float[np.ndarray, "state draw"], sd: Float[np.ndarray, "state draw"]
+) -> Iterator[Float[np.ndarray, "state draw"]]:
+    """Yield the log likelihood of each time."""
+    for block in _blocks(data, mean):
+        yield from _log_likelihood_of_times(data, block, mean, sd)
+
+
+def _backwards(
+    data: Replicates, mean: Float[np.ndarray, "state draw"], sd: Float[np.ndarray, "state draw"]
+) -> Iterator[Float[np.ndarray, "state draw"]]:
+    """Yield the log likelihood of each time, from the last to the first."""
+    for block in reversed(_blocks(data, mean)):
+        yield from _log_likelihood_of_times(data, block, mean, sd)[::-1]
+
+
+def _blocks(data: Replicates, mean: np.ndarray) -> list[slice]:
+    """Blocks of times of a size that fits the cache: with few draws, calls cost more than arithmetic."""
+    size = max(1, 2**14 // mean.size)
+    return [slice(start, start + size) for start in range(0, len(data.mean), size)]
+
+
+def _log_likelihood_of_times(
+    data: Replicates, times: slice, mean: np.ndarray, sd: np.ndarray
+) -> Float[np.ndarray, "time state draw"]:
+    y_mean, sum_squares = (x[times, None, None] for x in (data.mean, data.sum_squares))
+    return _log_likelihood(y_mean, sum_squares, data.n_rep, mean, sd)
 
 
 def _log(probabilities: np.ndarray) -> np.ndarray:
@@ -105,16 +126,16 @@ def _log(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _log_sum_exp(log_p: np.ndarray) -> np.ndarray:
-    """Sum over the first axis; where all terms are zero, so is the sum."""
+    """Sum over the first axis, and overwrite the terms; where all are zero, so is the sum."""
     # The largest term may be -inf, which must not be subtracted from itself.
     shift = np.maximum(log_p.max(axis=0), np.finfo(float).min)
-    terms = np.subtract(log_p, shift)
-    np.exp(terms, out=terms)
-    return _log(terms.sum(axis=0)) + shift
+    log_p -= shift
+    total = np.exp(log_p, out=log_p).sum(axis=0)
+    return _log(total) + shift
 
 
-def _softmax(log_p: np.ndarray) -> None:
-    """Turn log probabilities into probabilities that sum to one over the first axis, in place."""
-    log_p -= log_p.max(axis=0)
+def _softmax(log_p: np.ndarray, axis: int) -> None:
+    """Turn logarithms into probabilities that sum to one over an axis, in place."""
+    log_p -= log_p.max(axis=axis, keepdims=True)
     np.exp(log_p, out=log_p)
-    log_p /= log_p.sum(axis=0)
+    log_p /= log_p.sum(axis=axis, keepdims=True)

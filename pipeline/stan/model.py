@@ -62,9 +62,7 @@ class BoundModel:
         """Map unconstrained draws to flat constrained parameters."""
         return np.stack([self.bridge.param_constrain(row) for row in np.ascontiguousarray(unconstrained)])
 
-    def by_name(
-        self, flat: Float[np.ndarray, "*batch flat"]
-    ) -> dict[str, Float[np.ndarray, "..."]]:
+    def by_name(self, flat: Float[np.ndarray, "*batch flat"]) -> dict[str, Float[np.ndarray, "..."]]:
         """Split flat parameters by name and give each its shape; Stan's order is column-major."""
         batch, out, start = flat.shape[:-1], {}, 0
         for name, shape in self.shapes.items():

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.mixture import GaussianMixture
 
 from pipeline.scenarios.memberships import hmm_memberships, mixture_memberships
 from pipeline.scenarios.sufficient import summarise
@@ -63,6 +64,16 @@ def test_a_chain_without_memory_is_a_mixture(problem):
     mixture = mixture_memberships(summarise(y), np.broadcast_to(initial, mean.shape), mean, sd)
     np.testing.assert_allclose(found["filtering"], mixture, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(found["smoothing"], mixture, rtol=1e-9, atol=1e-12)
+
+
+def test_mixture_agrees_with_scikit_learn():
+    rng = np.random.default_rng(5)
+    y, weights = rng.normal(size=(50, 1)), np.array([0.2, 0.5, 0.3])
+    mean, sd = np.array([-1.0, 0.2, 2.0]), np.array([0.5, 2.0, 1.0])
+    other = GaussianMixture(3, covariance_type="diag")
+    other.weights_, other.means_, other.precisions_cholesky_ = weights, mean[:, None], 1 / sd[:, None]
+    found = mixture_memberships(summarise(y), weights[None], mean[None], sd[None])
+    np.testing.assert_allclose(found[0], other.predict_proba(y), rtol=1e-10)
 
 
 def test_the_last_smoothing_is_the_last_filtering_and_time_reversal_swaps_nothing_else():
