@@ -1,0 +1,79 @@
+"""What made the run, from provenance.json, in the words of the report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+_RUN_FACTS = {
+    "run": "Run",
+    "seed": "Root seed",
+    "root_seed": "Root seed",
+    "git_commit": "Git commit",
+    "git_changes": "Uncommitted changes",
+    "started": "Started",
+    "ended": "Ended",
+    "finished": "Finished",
+    "python": "Python",
+}
+_GROUPS = {"machine": "Machine", "toolchain": "Stan toolchain", "packages": "Packages"}
+
+
+@dataclass(frozen=True)
+class FactGroup:
+    """A heading with names and values."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The section's content; ``configuration`` is YAML."""
+
+    command: str
+    groups: tuple[FactGroup, ...]
+    configuration: str
+    machine: str
+
+
+def describe(record: Mapping[str, Any]) -> Provenance:
+    """Sort a provenance record into groups of facts; keys that are not known are shown as they are."""
+    configuration = record.get("configuration", record.get("config"))
+    taken = {"command", "configuration", "config", *_RUN_FACTS, *_GROUPS}
+    general = [(label, _text(record[key])) for key, label in _RUN_FACTS.items() if record.get(key) is not None]
+    groups = [FactGroup("Run", tuple(general))]
+    for key, title in _GROUPS.items():
+        if isinstance(record.get(key), Mapping):
+            groups.append(FactGroup(title, tuple((_label(k), _text(v)) for k, v in record[key].items())))
+    rest = tuple((_label(key), _text(value)) for key, value in record.items() if key not in taken)
+    if rest:
+        groups.append(FactGroup("Further", rest))
+    shown = "" if not configuration else yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
+    return Provenance(
+        command=str(record.get("command") or ""),
+        groups=tuple(group for group in groups if group.facts),
+        configuration=shown,
+        machine=_machine(record.get("machine")),
+    )
+
+
+def _machine(machine: Any) -> str:
+    if not isinstance(machine, Mapping):
+        return ""
+    parts = [str(machine["cpu"])] if machine.get("cpu") else []
+    parts += [f"{machine['cores']} cores"] if machine.get("cores") else []
+    return f"Machine: {', '.join(parts)}." if parts else ""
+
+
+def _label(key: str) -> str:
+    return str(key).replace("_", " ")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "not recorded" if value is None else str(value)

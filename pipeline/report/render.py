@@ -1,0 +1,162 @@
+"""Render a run's report: one HTML file that opens from disk and loads nothing."""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import altair as alt
+import jinja2
+import vl_convert
+from markupsafe import Markup
+
+from pipeline.report import tables
+from pipeline.report.costs import cost_rows, run_speedups
+from pipeline.report.examples import MAX_DRAWS
+from pipeline.report.glossary import make_glossary
+from pipeline.report.inputs import REFERENCE_METHODS, Run, read_run
+from pipeline.report.overview import make_overview
+from pipeline.report.provenance import describe
+from pipeline.report.scoring import METRICS, VERDICT_WORDS, judge_all, summarise
+from pipeline.report.sections import classification_section, posterior_section, time_section
+from pipeline.report.style import STATUS_GLYPHS, VEGA_CONFIG, VERDICT_GLYPHS, marks
+
+TITLE = "Which fast approximation may replace Stan’s MCMC, how much faster is it, and when does it break?"
+SECTIONS = (
+    ("verdicts", "Verdicts"),
+    ("posterior", "Posterior agreement"),
+    ("classification", "Classification"),
+    ("time", "Time"),
+    ("failures-section", "Failures"),
+    ("data-sets", "Worst data sets"),
+    ("provenance", "Provenance"),
+    ("glossary", "Glossary"),
+)
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_report(run_folder: Path) -> Path:
+    """Write ``report.html`` into a run's folder from the tables that lie there.
+
+    Args:
+        run_folder: ``results/<run>`` with scores.parquet, timings.csv, status.csv, certificates.csv,
+            provenance.json and, where there are any, examples.nc.
+
+    Returns:
+        The file written; an earlier one is replaced whole.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    html = render_html(read_run(run_folder))
+    target = run_folder / "report.html"
+    temporary = run_folder / ".report.html.part"
+    temporary.write_text(html, encoding="utf-8")
+    os.replace(temporary, target)
+    return target
+
+
+def render_html(run: Run) -> str:
+    """Return the report of a run as one HTML document."""
+    summary = summarise(run.scores)
+    judgements = judge_all(run.scores, run.status, summary)
+    factors = run_speedups(run)
+    rows = marks(run.methods)
+    script, vega = _template_text("report.js"), _vega()
+    present = set(run.scores["metric"])
+    context = {
+        "title": TITLE,
+        "run_name": run.name,
+        "sections": SECTIONS,
+        "css": Markup(_template_text("report.css")),
+        "script": Markup(script),
+        "vega": Markup(vega),
+        "chart_config": Markup(json.dumps(VEGA_CONFIG)),
+        "content_security_policy": _policy([vega, script]),
+        "verdict_glyphs": VERDICT_GLYPHS,
+        "verdict_words": VERDICT_WORDS,
+        "status_glyphs": STATUS_GLYPHS,
+        "max_draws": MAX_DRAWS,
+        "glossary": make_glossary(name for name in METRICS if name in present),
+        "overview": make_overview(run, judgements, factors),
+        "posterior": posterior_section(run, summary, rows),
+        "classification": classification_section(run, summary, rows),
+        "timing": time_section(run, summary, factors, rows),
+        "tables": {
+            "reasons": tables.verdict_reasons(judgements),
+            "aggregates": tables.aggregates(summary),
+            "classification": tables.classification(summary),
+            "timings": tables.timings(cost_rows(run, factors)),
+            "failures": tables.failures(run),
+            "certificates": tables.certificates(run),
+            "worst": tables.worst(run),
+            "fits": tables.fits(run),
+        },
+        "provenance": describe(run.provenance),
+        "kicker": _kicker(run),
+        "failures_summary": _failures_summary(run),
+    }
+    return _environment().get_template("report.html").render(context)
+
+
+def _kicker(run: Run) -> str:
+    n_sets = len(run.status[["scenario", "dataset"]].drop_duplicates())
+    parts = [
+        f"Run {run.name}",
+        str(run.provenance.get("finished") or run.provenance.get("ended") or "")[:10],
+        _count(len(run.methods), "method"),
+        _count(len(run.scenarios), "scenario"),
+        _count(n_sets, "data set"),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _failures_summary(run: Run) -> str:
+    fits = run.status[~run.status["method"].isin(REFERENCE_METHODS)]
+    failed = int(fits["status"].isin(["failed", "timeout"]).sum())
+    attempts = run.certificates.sort_values("attempt").drop_duplicates(["scenario", "dataset", "run"], keep="last")
+    uncertified = len(attempts[~attempts["certified"]][["scenario", "dataset"]].drop_duplicates())
+    n_sets = len(attempts[["scenario", "dataset"]].drop_duplicates())
+    return (
+        f"{failed} of {_count(len(fits), 'fit')} failed or timed out. {uncertified} of {_count(n_sets, 'data set')} "
+        "lack a certified reference; on those no method is scored."
+    )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    # Nothing may be fetched, and no script runs but these, whatever stands in the data.
+    hashes = [
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
+    ]
+    return f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; img-src data: blob:"
+
+
+@cache
+def _vega() -> str:
+    """Vega, Vega-Lite and vega-embed as one script, in the versions that Altair writes for."""
+    wanted = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    # Its top-level names are kept out of the page's.
+    return f"(()=>{{{vl_convert.javascript_bundle(vl_version=wanted)}}})();".replace("</script", "<\\/script")
+
+
+@cache
+def _template_text(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

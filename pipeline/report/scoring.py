@@ -1,0 +1,109 @@
+"""What the report takes from pipeline.scores: aggregates, verdicts and speedups in the shape that it shows."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.errors import UserError
+from pipeline.scores.aggregate import aggregate
+from pipeline.scores.metric import Metric
+from pipeline.scores.metrics import METRICS
+from pipeline.scores.verdict import MAX_FAILED_SHARE, NOISE_SE, verdicts
+
+KINDS = ("membership", "filtering", "smoothing")
+VERDICT_WORDS = {
+    "indistinguishable": "indistinguishable",
+    "close": "close",
+    "biased": "biased",
+    "failed": "failed",
+    "unscored": "not scored",
+}
+VERDICT_MEANINGS = {
+    "indistinguishable": f"every judged score within {NOISE_SE:g} standard errors of its floor and within its limit; no "
+    "fit failed",
+    "close": "every judged score within its limit",
+    "biased": "some judged score beyond its limit",
+    "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed",
+    "unscored": "no data set had a certified reference",
+}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with the numbers to show beside it.
+
+    Attributes:
+        label: "indistinguishable", "close", "biased", "failed" or "unscored".
+        reasons: what keeps the method from a better word.
+        n_scored: data sets scored.
+        n_failed: data sets whose fit failed or timed out.
+        decisive: rows of the summary: the judged scores that stand furthest along their limit, worst first.
+    """
+
+    label: str
+    reasons: str
+    n_scored: int
+    n_failed: int
+    decisive: tuple[dict, ...]
+
+
+def metric(name: str) -> Metric:
+    """Return what there is to know of a metric."""
+    return METRICS[name]
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of membership that a metric scores, "" for a metric of the posterior."""
+    return next((kind for kind in KINDS if name.startswith(f"{kind}_")), "")
+
+
+def summarise(scores: pd.DataFrame) -> pd.DataFrame:
+    """Aggregate over data sets: whole posteriors, and each parameter by itself.
+
+    Returns:
+        The columns of ``pipeline.scores.aggregate.aggregate`` and ``parameter``, which is empty for scores of
+        the whole posterior and for the aggregate over all parameters, in the registry's order of metrics.
+
+    Raises:
+        UserError: a metric that is not in the registry.
+    """
+    unknown = sorted(set(scores["metric"]) - METRICS.keys())
+    if unknown:
+        raise UserError(
+            f"scores.parquet: metric {', '.join(unknown)} is not known; known are {', '.join(METRICS)}. "
+            "Score the run again with this version"
+        )
+    parts = [aggregate(scores).assign(parameter="")]
+    single = scores[scores["parameter"] != ""]
+    parts += [
+        aggregate(part).assign(parameter=name) for name, part in single.groupby("parameter", sort=False)
+    ]
+    table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    order = {name: i for i, name in enumerate(METRICS)}
+    scenarios = {name: i for i, name in enumerate(dict.fromkeys(scores["scenario"]))}
+    keys = pd.DataFrame({"scenario": table["scenario"].map(scenarios), "metric": table["metric"].map(order)})
+    return table.loc[keys.sort_values(["scenario", "metric"], kind="stable").index].reset_index(drop=True)
+
+
+def judge_all(
+    scores: pd.DataFrame, status: pd.DataFrame, summary: pd.DataFrame
+) -> dict[tuple[str, str], Judgement]:
+    """Judge every method that the status table names, by (scenario, method)."""
+    out = {}
+    for row in verdicts(scores, status).itertuples(index=False):
+        own = summary[(summary["scenario"] == row.scenario) & (summary["method"] == row.method)]
+        decisive = _along_limit(own[own["parameter"] == ""])
+        out[str(row.scenario), str(row.method)] = Judgement(
+            str(row.verdict), str(row.reasons), int(row.n_scored), int(row.n_failed), decisive
+        )
+    return out
+
+
+def _along_limit(summary: pd.DataFrame) -> tuple[dict, ...]:
+    judged = []
+    for row in summary.to_dict("records"):
+        info = METRICS[row["metric"]]
+        if info.close is not None and not math.isnan(row["value"]):
+            judged.append(((row["value"] - info.ideal) / (info.close - info.ideal), row))
+    return tuple(row for _, row in sorted(judged, key=lambda pair: -pair[0]))

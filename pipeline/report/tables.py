@@ -1,0 +1,238 @@
+"""The report's tables but for the first screen's: scores, fits, timings, failures, certificates."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.report.cells import Column, Table, make_table
+from pipeline.report.inputs import REFERENCE_METHODS, Run
+from pipeline.report.scoring import VERDICT_WORDS, Judgement, kind_of, metric
+
+MAX_ROWS = 1500  # rows of one table; what is left out stands in scores.csv, and the table says so
+MAX_WORST = 60
+
+_SCENARIO = Column("scenario", "Scenario", filtered=True)
+_METHOD = Column("method", "Method", filtered=True)
+_DATASET = Column("dataset", "Data set", "integer", term="data-set")
+_VALUES = (
+    Column("value", "Value", "number", term="aggregate"),
+    Column("se", "± SE", "number", term="se"),
+    Column("floor", "Floor", "number", term="floor"),
+)
+
+
+def aggregates(summary: pd.DataFrame) -> Table:
+    """Every aggregate of the posterior's scores."""
+    kept = summary[summary["metric"].map(kind_of) == ""].reset_index(drop=True)
+    return make_table(
+        "aggregates",
+        "Posterior agreement, by scenario, method, metric and parameter",
+        (
+            _SCENARIO,
+            _METHOD,
+            Column("metric", "Metric", filtered=True, links=True),
+            Column("parameter", "Parameter", filtered=True),
+            *_VALUES,
+            Column("ratio", "× floor", "number", term="ratio"),
+            Column("n_datasets", "Data sets", "integer", term="data-set"),
+        ),
+        kept,
+        note="An empty parameter means the whole posterior, or all parameters together.",
+        empty="No method has a score: see Failures.",
+    )
+
+
+def classification(summary: pd.DataFrame) -> Table:
+    """Every aggregate of the membership scores, the exact posterior's own beside it."""
+    kept = summary[summary["metric"].map(kind_of) != ""].reset_index(drop=True)
+    kept = kept.assign(kind=kept["metric"].map(kind_of))
+    return make_table(
+        "classification-scores",
+        "Classification, by scenario, method and metric",
+        (
+            _SCENARIO,
+            _METHOD,
+            Column("kind", "Kind", term="membership", filtered=True),
+            Column("metric", "Metric", filtered=True, links=True),
+            *_VALUES[:2],
+            Column("floor", "Exact posterior", "number", term="floor"),
+            Column("n_datasets", "Data sets", "integer", term="data-set"),
+        ),
+        kept,
+        empty="No membership was scored.",
+    )
+
+
+def fits(run: Run) -> Table:
+    """One row a fit: its status, its whole-posterior scores, its worst parameters and its cost."""
+    keys = ["scenario", "dataset", "method"]
+    scores = run.scores
+    whole = scores[(scores["parameter"] == "") & (scores["metric"].map(kind_of) == "")]
+    wide = whole.pivot_table(index=keys, columns="metric", values="value", aggfunc="first", sort=False)
+    for name in ("mean_error_sd", "log_sd_ratio", "wasserstein1_sd"):
+        part = scores[(scores["metric"] == name) & (scores["parameter"] != "")]
+        worst = part.assign(size=part["value"].abs()).groupby(keys)["size"].max()
+        wide = wide.join(worst.rename(name), how="outer")
+    wall = run.timings.dropna(subset=["dataset"]).groupby(keys)["wall_s"].sum()
+    status = run.status[~run.status["method"].isin(REFERENCE_METHODS)]
+    table = status.join(wide, on=keys).join(wall, on=keys)
+    names = [name for name in wide.columns if wide[name].notna().any()]
+    shown = _limited(table, names)
+    columns = [
+        _SCENARIO,
+        _DATASET,
+        _METHOD,
+        Column("status", "Status", "status", term="status", filtered=True),
+        *(Column(name, metric(name).title, "number", term=name) for name in names),
+        Column("wall_s", "Wall time, s", "number", term="wall-time"),
+    ]
+    note = "For metrics of single parameters the value furthest from zero, as a size."
+    if len(shown) < len(table):
+        note += f" {len(shown):,} of {len(table):,} fits are shown, the worst by sliced_wasserstein; all stand in scores.csv."
+    return make_table("fits", "Every fit", columns, shown, note=note, empty="No method was run.")
+
+
+def worst(run: Run) -> Table:
+    """Scores with a floor that lie furthest above it, one row a fit: its worst score."""
+    scores = run.scores
+    known = scores[np.isfinite(scores["floor"]) & (scores["metric"].map(kind_of) == "")]
+    known = known[known["metric"] != "c2st"]
+    typical = known.assign(size=known["floor"].abs()).groupby(["scenario", "metric", "parameter"])["size"]
+    table = known.assign(floor=typical.transform("mean"), size=known["value"].abs())
+    table = table[table["floor"] > 0]
+    table = table.assign(ratio=table["size"] / table["floor"])
+    table = table.sort_values("ratio", ascending=False, kind="stable")
+    table = table.drop_duplicates(["scenario", "dataset", "method"]).head(MAX_WORST)
+    return make_table(
+        "worst",
+        "Fits furthest above their floor",
+        (
+            _SCENARIO,
+            _DATASET,
+            _METHOD,
+            Column("metric", "Metric", filtered=True, links=True),
+            Column("parameter", "Parameter"),
+            Column("value", "Value", "number", term="aggregate"),
+            Column("mcse", "MCSE", "number", term="mcse"),
+            Column("floor", "Floor", "number", term="floor"),
+            Column("ratio", "× floor", "number", term="ratio"),
+        ),
+        table,
+        sorted_by="-ratio",
+        note="One row a fit: the score that lies the most floors away from ideal. "
+        f"The floor is its mean over the scenario's data sets. At most {MAX_WORST} fits.",
+        empty="No score has a floor, so nothing can be ranked.",
+    )
+
+
+def failures(run: Run) -> Table:
+    """Every fit that gave no scores, with its reason."""
+    table = run.status[run.status["status"] != "ok"]
+    return make_table(
+        "failures",
+        "Fits without scores",
+        (
+            _SCENARIO,
+            _DATASET,
+            _METHOD,
+            Column("status", "Status", "status", term="status", filtered=True),
+            Column("reason", "Reason", "long"),
+        ),
+        table,
+        empty="Every fit succeeded, and every reference was certified.",
+    )
+
+
+def certificates(run: Run) -> Table:
+    """Every attempt at a reference run with its diagnostics."""
+    ordered = run.certificates.sort_values(
+        ["certified", "scenario", "dataset", "run", "attempt"], kind="stable"
+    )
+    return make_table(
+        "certificates",
+        "Attempts at reference runs",
+        (
+            _SCENARIO,
+            _DATASET,
+            Column("run", "Run", "integer", term="reference"),
+            Column("attempt", "Attempt", "integer", term="certificate"),
+            Column("certified", "Certified", "flag", term="certificate", filtered=True),
+            Column("r_hat_max", "Max R-hat", "precise", term="certificate"),
+            Column("ess_bulk_min", "Min bulk ESS", "integer", term="certificate"),
+            Column("ess_tail_min", "Min tail ESS", "integer", term="certificate"),
+            Column("divergences", "Divergences", "integer", term="certificate"),
+            Column("e_bfmi_min", "Min E-BFMI", "number", term="certificate"),
+            Column("treedepth_saturated", "Saturated", "integer", term="certificate"),
+            Column("reason", "Reason", "long"),
+        ),
+        ordered.head(MAX_ROWS),
+        note=f"The first {MAX_ROWS:,} of {len(ordered):,} attempts; all stand in certificates.csv."
+        if len(ordered) > MAX_ROWS
+        else "",
+        empty="No reference was run.",
+    )
+
+
+def timings(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """One row a scenario and method: cost and speedups; the rows as of ``costs.cost_rows``."""
+    return make_table(
+        "timing",
+        "Cost and speedup, by scenario and method",
+        (
+            _SCENARIO,
+            _METHOD,
+            Column("n", "Data sets", "integer", term="data-set"),
+            Column("wall_s", "Wall time", "seconds", term="wall-time"),
+            Column("cpu_s", "CPU time", "seconds", term="cpu-time"),
+            Column("once_s", "Once a scenario", "seconds", term="once"),
+            Column("ess_bulk_min", "Bulk ESS", "integer", term="ess"),
+            Column("wall_s_speedup", "Speedup, wall", "times", term="speedup"),
+            Column("wall_s_low", "from", "times", term="interval"),
+            Column("wall_s_high", "to", "times", term="interval"),
+            Column("cpu_s_speedup", "Speedup, CPU", "times", term="speedup"),
+            Column("wall_s_per_1000_ess_speedup", "Speedup, 1,000 ESS", "times", term="speedup"),
+        ),
+        rows,
+        note="Wall time, CPU time and effective sample size are medians over data sets.",
+        empty="No fit was timed.",
+    )
+
+
+def verdict_reasons(judgements: Mapping[tuple[str, str], Judgement]) -> Table:
+    """What led to each verdict."""
+    records = [
+        {
+            "scenario": scenario,
+            "method": method,
+            "verdict": VERDICT_WORDS[judgement.label],
+            "n_scored": judgement.n_scored,
+            "n_failed": judgement.n_failed,
+            "reasons": judgement.reasons,
+        }
+        for (scenario, method), judgement in judgements.items()
+        if method not in REFERENCE_METHODS
+    ]
+    return make_table(
+        "verdict-reasons",
+        "What led to each verdict",
+        (
+            _SCENARIO,
+            _METHOD,
+            Column("verdict", "Verdict", "status", term="verdict", filtered=True),
+            Column("n_scored", "Scored", "integer", term="data-set"),
+            Column("n_failed", "Failed", "integer", term="status"),
+            Column("reasons", "What keeps it from a better one, the worst first", "long"),
+        ),
+        records,
+        empty="Nothing was judged.",
+    )
+
+
+def _limited(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    if len(table) <= MAX_ROWS:
+        return table
+    by = "sliced_wasserstein" if "sliced_wasserstein" in names else "wall_s"
+    return table.sort_values(by, ascending=False, na_position="last", kind="stable").head(MAX_ROWS)
+

@@ -1,0 +1,148 @@
+"use strict";
+(() => {
+  const PAGE = 15;
+  const element = (tag, properties = {}, ...children) => {
+    const node = Object.assign(document.createElement(tag), properties);
+    node.append(...children);
+    return node;
+  };
+  const save = (text, type, name) => {
+    const url = URL.createObjectURL(new Blob([text], { type }));
+    const link = element("a", { href: url, download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  };
+
+  // ---- tables: sort by header, filter by text and value, page, download
+  const raw = (cell) => (cell.hasAttribute("data-v") ? cell.dataset.v : cell.textContent.trim());
+  const csvField = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const collator = new Intl.Collator("en", { numeric: true });
+
+  function compare(a, b, numeric, sign) {
+    if (a === b) return 0;
+    if (a === "") return 1; // what is missing stands last in either direction
+    if (b === "") return -1;
+    return sign * (numeric ? Number(a) - Number(b) : collator.compare(a, b));
+  }
+
+  function enhance(box) {
+    const table = box.querySelector("table");
+    const body = table.tBodies[0];
+    const headers = [...table.tHead.rows[0].cells];
+    const rows = [...body.rows];
+    const text = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+    const chosen = new Map();
+    let order = rows;
+    let query = "";
+    let all = false;
+
+    const status = element("span", { role: "status" });
+    const more = element("button", { type: "button", className: "more" });
+    const tools = element("div", { className: "tools" });
+
+    const matching = () => {
+      const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+      return order.filter(
+        (row) =>
+          words.every((word) => text.get(row).includes(word)) &&
+          [...chosen].every(([column, value]) => value === "" || raw(row.cells[column]) === value),
+      );
+    };
+    const draw = () => {
+      const kept = matching();
+      const shown = all ? kept : kept.slice(0, PAGE);
+      body.replaceChildren(...shown);
+      status.textContent = `${shown.length} of ${kept.length}${kept.length < rows.length ? ` matching, ${rows.length} in all` : ""} rows`;
+      more.hidden = kept.length <= PAGE;
+      more.textContent = all ? `Show the first ${PAGE} only` : `Show all ${kept.length} rows`;
+    };
+    const sort = (column) => {
+      const header = headers[column];
+      const numeric = header.dataset.kind === "number";
+      const was = header.getAttribute("aria-sort");
+      const now = was ? (was === "ascending" ? "descending" : "ascending") : numeric ? "descending" : "ascending";
+      headers.forEach((other) => other.removeAttribute("aria-sort"));
+      header.setAttribute("aria-sort", now);
+      const sign = now === "ascending" ? 1 : -1;
+      order = [...order].sort((a, b) => compare(raw(a.cells[column]), raw(b.cells[column]), numeric, sign));
+      draw();
+    };
+
+    headers.forEach((header, column) => {
+      const label = header.querySelector(".label");
+      const button = element("button", { type: "button", className: "sort", textContent: label.textContent });
+      button.addEventListener("click", () => sort(column));
+      label.replaceWith(button);
+    });
+    if (rows.length > 5) {
+      const input = element("input", { type: "search", size: 14, autocomplete: "off" });
+      input.addEventListener("input", () => { query = input.value; draw(); });
+      tools.append(element("label", {}, "Find", input));
+      headers.forEach((header, column) => {
+        if (!header.hasAttribute("data-filter")) return;
+        const values = [...new Set(rows.map((row) => raw(row.cells[column])))].sort(collator.compare);
+        if (values.length < 2) return;
+        const select = element("select", {}, element("option", { value: "", textContent: "all" }));
+        values.forEach((value) => value !== "" && select.append(element("option", { value, textContent: value })));
+        select.addEventListener("change", () => { chosen.set(column, select.value); draw(); });
+        tools.append(element("label", {}, header.dataset.label, select));
+      });
+    }
+    const download = element("button", { type: "button", className: "csv", textContent: "CSV" });
+    download.setAttribute("aria-label", `Download as CSV: ${box.dataset.title}`);
+    download.addEventListener("click", () => {
+      const lines = [headers.map((header) => header.dataset.key), ...matching().map((row) => [...row.cells].map(raw))];
+      save(lines.map((line) => line.map(csvField).join(",")).join("\r\n") + "\r\n", "text/csv", `${table.id}.csv`);
+    });
+    more.addEventListener("click", () => { all = !all; draw(); });
+    tools.append(download, status);
+    box.querySelector(".scroll").before(tools);
+    box.querySelector(".scroll").after(more);
+    draw();
+  }
+
+  // ---- charts: drawn one after the other, so that the page stays responsive
+  const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
+  const embedOptions = { mode: "vega-lite", renderer: "svg", actions: false, ast: true };
+
+  // A page shows one legend for many charts; a figure that leaves the page takes its legend along.
+  const withLegends = (node) => {
+    if (Array.isArray(node)) return node.map(withLegends);
+    if (node === null || typeof node !== "object") return node;
+    const entries = Object.entries(node).filter(([key, value]) => !(key === "legend" && value === null));
+    return Object.fromEntries(entries.map(([key, value]) => [key, key === "width" && value === "container" ? 480 : withLegends(value)]));
+  };
+  async function saveSvg(figure, spec) {
+    const box = element("div", { className: "visually-hidden" });
+    document.body.append(box);
+    const { view } = await vegaEmbed(box, withLegends(spec), embedOptions);
+    save(await view.toSVG(), "image/svg+xml", `${figure.id}.svg`);
+    view.finalize();
+    box.remove();
+  }
+  async function drawCharts() {
+    const shared = parsed("chart-config");
+    for (const figure of document.querySelectorAll("figure.chart")) {
+      const spec = { ...JSON.parse(figure.querySelector("script").textContent), config: shared };
+      const plot = figure.querySelector(".plot");
+      try {
+        await vegaEmbed(plot, spec, embedOptions);
+        figure.dataset.drawn = "yes";
+        const button = element("button", { type: "button", className: "svg", textContent: "SVG" });
+        button.setAttribute("aria-label", `Download as SVG: ${figure.querySelector("strong").textContent}`);
+        button.addEventListener("click", () => saveSvg(figure, spec));
+        figure.append(button);
+      } catch (error) {
+        plot.textContent = `This chart could not be drawn: ${error.message}`;
+        console.error(figure.id, error);
+      }
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    document.documentElement.dataset.charts = "drawn";
+  }
+
+  document.querySelectorAll(".tablebox").forEach(enhance);
+  drawCharts();
+})();
