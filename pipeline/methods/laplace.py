@@ -33,6 +33,9 @@ class Laplace(Method):
             mode = task.model.cmdstan.optimize(algorithm="lbfgs", jacobian=True, **common)
             laplace = task.model.cmdstan.laplace_sample(mode=mode, draws=self.draws, **common)
         columns = laplace.column_names
+        if "log_q__" not in columns:
+            # CmdStanPy does not look at the exit code here; Stan stops where the curvature has no Cholesky factor.
+            raise RuntimeError("Stan's laplace_sample failed")
         values = np.asarray(laplace.draws())
         flat = task.model.columns(columns, values)
         raw = task.model.unconstrain(flat)

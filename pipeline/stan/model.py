@@ -1,7 +1,6 @@
 """A built Stan program bound to one data set: fits through CmdStanPy, densities through BridgeStan."""
 
 import json
-import logging
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,8 @@ from jaxtyping import Float
 
 from pipeline.stan.build import Built
 
-# CmdStanPy reports each start and end of a program as a warning or worse; the workflow has its own log.
-logging.getLogger("cmdstanpy").setLevel(logging.CRITICAL)
+# CmdStanPy tells of each program's start and end; the workflow has its own log.
+cmdstanpy.disable_logging()
 
 
 class BoundModel:
@@ -35,7 +34,7 @@ class BoundModel:
         self.folder = folder
         self.data_file = folder / "data.json"
         self.data_file.write_text(json.dumps(data))
-        self.cmdstan = cmdstanpy.CmdStanModel(exe_file=str(built.executable), model_name=built.name)
+        self.cmdstan = cmdstanpy.CmdStanModel(exe_file=str(built.executable))
         with warnings.catch_warnings():
             # Loading a library a second time, with other data, is what this suite does all day.
             warnings.simplefilter("ignore")
