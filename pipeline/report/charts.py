@@ -96,12 +96,8 @@ def dodged(
     values = [point[key] for point in points for key in ("x", "low", "high") if point.get(key) is not None]
     values += [band[key] for band in bands for key in ("x", "x2")]
     axis = _x_scale(scale, values)
-    y = alt.Y(
-        "group:N", sort=list(groups), title=None, scale=alt.Scale(domain=list(groups), paddingInner=0.25)
-    )
-    offset = alt.YOffset(
-        "method:N", sort=[m.method for m in rows], scale=alt.Scale(domain=[m.method for m in rows])
-    )
+    y = alt.Y("group:N", sort=list(groups), title=None, scale=alt.Scale(domain=list(groups), paddingInner=0.25))
+    offset = alt.YOffset("method:N", sort=[m.method for m in rows], scale=alt.Scale(domain=[m.method for m in rows]))
     x = alt.X("x:Q", title=title, scale=axis)
     layers: list[alt.Chart] = []
     if bands:
@@ -128,9 +124,7 @@ def dodged(
             yOffset=offset,
             color=colour,
             shape=_shape(rows),
-            tooltip=_tooltips(
-                "method", "group", "value", "se", "interval", "floor", "datasets", records=points
-            ),
+            tooltip=_tooltips("method", "group", "value", "se", "interval", "floor", "datasets", records=points),
         )
     )
     return _spec(alt.layer(*layers).properties(height=(8 * len(rows) + 8) * len(groups)))
@@ -147,9 +141,7 @@ def densities(
         reference: name of the reference among the curves.
         truth: the true value, where known.
     """
-    x = alt.X(
-        "x:Q", title=None, scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(grid=False, tickCount=4)
-    )
+    x = alt.X("x:Q", title=None, scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(grid=False, tickCount=4))
     y = alt.Y("density:Q", title=None, axis=None)
     area = [record for record in curves if record["method"] == reference]
     lines = [record for record in curves if record["method"] != reference]
@@ -191,10 +183,7 @@ def timeline(
     """
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(grid=False))
     y = alt.Y(
-        "p:Q",
-        title=title,
-        scale=alt.Scale(domain=[-0.06, 1.06], nice=False),
-        axis=alt.Axis(values=[0, 0.5, 1]),
+        "p:Q", title=title, scale=alt.Scale(domain=[-0.06, 1.06], nice=False), axis=alt.Axis(values=[0, 0.5, 1])
     )
     tooltip = _tooltips("method", "n", "p", records=points)
     own = [record for record in points if record["method"] == reference]
@@ -205,9 +194,7 @@ def timeline(
         layers.append(_chart(bands).mark_rect(color="#eef0f2").encode(x=x, x2="x2:Q"))
     elif truth:
         ticks = [{"x": t["x"], "p": -0.04} for t in truth]
-        layers.append(
-            _chart(ticks).mark_tick(color=RULE, size=7, thickness=1, orient="vertical").encode(x=x, y=y)
-        )
+        layers.append(_chart(ticks).mark_tick(color=RULE, size=7, thickness=1, orient="vertical").encode(x=x, y=y))
     layers += [
         _chart(own).mark_line(color="#b3bbc4", strokeWidth=5).encode(x=x, y=y, order="x:Q", tooltip=tooltip),
         _chart(others)
@@ -233,9 +220,7 @@ def stacked_phases(records: Sequence[Record], methods: Sequence[str], *, title: 
         .encode(
             x=alt.X("s:Q", title=title, stack="zero"),
             y=alt.Y("method:N", sort=list(methods), title=None, scale=alt.Scale(domain=list(methods))),
-            color=alt.Color(
-                "phase:N", scale=colours, legend=alt.Legend(title=None, symbolType="square", columns=6)
-            ),
+            color=alt.Color("phase:N", scale=colours, legend=alt.Legend(title=None, symbolType="square", columns=6)),
             order=alt.Order("order:Q"),
             tooltip=_tooltips("method", "phase", "time", "share", records=records),
         )
@@ -243,9 +228,7 @@ def stacked_phases(records: Sequence[Record], methods: Sequence[str], *, title: 
     return _spec(chart.properties(height=22 * len(methods)))
 
 
-def trade_off(
-    records: Sequence[Record], rows: Sequence[Mark], *, x_title: str, y_title: str
-) -> dict[str, Any]:
+def trade_off(records: Sequence[Record], rows: Sequence[Mark], *, x_title: str, y_title: str) -> dict[str, Any]:
     """Scatter of cost (x, log) against error (y, log) with each point named.
 
     Args:

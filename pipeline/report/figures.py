@@ -53,9 +53,7 @@ class Figure:
 
 def parameter_dots(summary: pd.DataFrame, scenario: str, name: str, rows: Sequence[Mark]) -> Figure | None:
     """Aggregates of one metric for each parameter and method over the floor's band."""
-    chosen = summary[
-        (summary["scenario"] == scenario) & (summary["metric"] == name) & (summary["parameter"] != "")
-    ]
+    chosen = summary[(summary["scenario"] == scenario) & (summary["metric"] == name) & (summary["parameter"] != "")]
     chosen = chosen[np.isfinite(chosen["value"])]
     if chosen.empty:
         return None
@@ -78,13 +76,7 @@ def parameter_dots(summary: pd.DataFrame, scenario: str, name: str, rows: Sequen
 
 
 def score_strip(
-    scores: pd.DataFrame,
-    summary: pd.DataFrame,
-    scenario: str,
-    name: str,
-    rows: Sequence[Mark],
-    *,
-    floor_row: str,
+    scores: pd.DataFrame, summary: pd.DataFrame, scenario: str, name: str, rows: Sequence[Mark], *, floor_row: str
 ) -> Figure | None:
     """One metric's value for every data set and method, with the floor's own values as a row."""
     here = scores[(scores["scenario"] == scenario) & (scores["metric"] == name) & (scores["parameter"] == "")]
@@ -93,9 +85,7 @@ def score_strip(
         return None
     info = metric(name)
     rows = _present(rows, finite)
-    points = [
-        point for mark in rows for point in _points(finite[finite["method"] == mark.method], mark.method)
-    ]
+    points = [point for mark in rows for point in _points(finite[finite["method"] == mark.method], mark.method)]
     floors = finite.dropna(subset=["floor"]).drop_duplicates(["dataset", "floor"])
     if not floors.empty:
         as_values = floors.assign(value=floors["floor"], floor=math.nan, mcse=math.nan)
@@ -246,9 +236,7 @@ def speedup_dots(speedups: pd.DataFrame, measure: str, title: str, rows: Sequenc
     return Figure(f"speedup-{measure}", title, "", spec, term="speedup")
 
 
-def cost_scatter(
-    records: Sequence[dict[str, Any]], scenario: str, rows: Sequence[Mark], y_title: str
-) -> Figure | None:
+def cost_scatter(records: Sequence[dict[str, Any]], scenario: str, rows: Sequence[Mark], y_title: str) -> Figure | None:
     """Error in units of the floor against seconds a data set; ``records`` have method, x, y and texts."""
     usable = [record for record in records if record["x"] > 0 and record["y"] > 0]
     usable = [record for record in usable if math.isfinite(record["x"]) and math.isfinite(record["y"])]
@@ -317,9 +305,7 @@ def _plot_range(samples: Sequence[Float[np.ndarray, " draw"]]) -> tuple[float, f
     return low, high
 
 
-def _density(
-    values: Float[np.ndarray, " draw"], grid: Float[np.ndarray, " point"]
-) -> Float[np.ndarray, " point"]:
+def _density(values: Float[np.ndarray, " draw"], grid: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
     # Mirroring at 0 (and 1) keeps the mass of positive parameters and of probabilities inside their range.
     kernel = gaussian_kde(values)
     density = kernel(grid)

@@ -138,9 +138,7 @@ def make_glossary(metrics: Iterable[str]) -> dict[str, Entry]:
 
 
 def _verdict_entry() -> tuple[Entry, ...]:
-    text = " ".join(
-        f"{VERDICT_WORDS[label].capitalize()}: {meaning}." for label, meaning in VERDICT_MEANINGS.items()
-    )
+    text = " ".join(f"{VERDICT_WORDS[label].capitalize()}: {meaning}." for label, meaning in VERDICT_MEANINGS.items())
     return (Entry("verdict", "Verdict", text),)
 
 

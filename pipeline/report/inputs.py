@@ -132,9 +132,7 @@ def _read_table(path: Path, columns: dict[str, str]) -> pd.DataFrame:
         raise UserError(f"{path}: cannot be read ({error}); rerun the workflow to write it anew") from error
     missing = [name for name in columns if name not in raw.columns]
     if missing:
-        raise UserError(
-            f"{path}: lacks column {', '.join(missing)}; found {', '.join(map(str, raw.columns))}"
-        )
+        raise UserError(f"{path}: lacks column {', '.join(missing)}; found {', '.join(map(str, raw.columns))}")
     return pd.DataFrame({name: _as_kind(path, raw[name], kind) for name, kind in columns.items()})
 
 

@@ -66,10 +66,7 @@ def make_overview(
     """Judge every method on every scenario and say it in words."""
     rows = []
     for method in run.methods:
-        cells = tuple(
-            _cell(judgements.get((scenario, method)), speedups, scenario, method)
-            for scenario in run.scenarios
-        )
+        cells = tuple(_cell(judgements.get((scenario, method)), speedups, scenario, method) for scenario in run.scenarios)
         rows.append(OverviewRow(method, cells, _sentence(method, cells)))
     used = {cell.verdict for row in rows for cell in row.cells}
     return Overview(
@@ -77,27 +74,23 @@ def make_overview(
         notices=tuple(_notices(run)),
         columns=tuple({"scenario": name, "note": _column_note(run, name)} for name in run.scenarios),
         rows=tuple(rows),
-        key=tuple(
-            {"verdict": kind, "meaning": text} for kind, text in VERDICT_MEANINGS.items() if kind in used
-        ),
+        key=tuple({"verdict": kind, "meaning": text} for kind, text in VERDICT_MEANINGS.items() if kind in used),
     )
 
 
-def _cell(judgement: Judgement | None, speedups: pd.DataFrame, scenario: str, method: str) -> OverviewCell:
+def _cell(
+    judgement: Judgement | None, speedups: pd.DataFrame, scenario: str, method: str
+) -> OverviewCell:
     if judgement is None:
         return OverviewCell(scenario, "unscored", (Fact("not run", ""),), 0, 0, None)
     row = speedups[
-        (speedups["scenario"] == scenario)
-        & (speedups["method"] == method)
-        & (speedups["measure"] == "wall_s")
+        (speedups["scenario"] == scenario) & (speedups["method"] == method) & (speedups["measure"] == "wall_s")
     ]
     speedup = tuple(row[["speedup", "low", "high"]].iloc[0]) if len(row) and method != YARDSTICK else None
     facts = _score_facts(judgement)
     if speedup is not None:
         low, high = speedup[1:]
-        interval = (
-            f"{number(low)}–{number(high)}" if math.isfinite(low) and math.isfinite(high) else "one fit"
-        )
+        interval = f"{number(low)}–{number(high)}" if math.isfinite(low) and math.isfinite(high) else "one fit"
         facts.append(Fact("speedup", f"{number(speedup[0])}×", interval, "speedup"))
     n_tried = judgement.n_scored + judgement.n_failed
     if n_tried:
@@ -177,15 +170,11 @@ def _answer(rows: Sequence[OverviewRow]) -> str:
     close = [row for row in judged if all(cell.verdict in GOOD for cell in row.cells) and row not in exact]
     parts = []
     if exact:
-        parts.append(
-            f"On every scenario here {join([row.method for row in exact])} cannot be told from certified NUTS."
-        )
+        parts.append(f"On every scenario here {join([row.method for row in exact])} cannot be told from certified NUTS.")
     else:
         parts.append("No approximation is indistinguishable from certified NUTS on every scenario here.")
     if close:
-        parts.append(
-            f"{join([row.method for row in close])} {'is' if len(close) == 1 else 'are'} at least close on all."
-        )
+        parts.append(f"{join([row.method for row in close])} {'is' if len(close) == 1 else 'are'} at least close on all.")
     rest = [row.method for row in judged if row not in exact and row not in close]
     if rest:
         parts.append(f"Biased, failing or not judged somewhere: {join(rest)}.")

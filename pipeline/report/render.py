@@ -117,9 +117,7 @@ def _kicker(run: Run) -> str:
 def _failures_summary(run: Run) -> str:
     fits = run.status[~run.status["method"].isin(REFERENCE_METHODS)]
     failed = int(fits["status"].isin(["failed", "timeout"]).sum())
-    attempts = run.certificates.sort_values("attempt").drop_duplicates(
-        ["scenario", "dataset", "run"], keep="last"
-    )
+    attempts = run.certificates.sort_values("attempt").drop_duplicates(["scenario", "dataset", "run"], keep="last")
     uncertified = len(attempts[~attempts["certified"]][["scenario", "dataset"]].drop_duplicates())
     n_sets = len(attempts[["scenario", "dataset"]].drop_duplicates())
     return (
@@ -137,9 +135,7 @@ def _policy(scripts: Sequence[str]) -> str:
     hashes = [
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
     ]
-    return (
-        f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; img-src data: blob:"
-    )
+    return f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 @cache

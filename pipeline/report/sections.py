@@ -86,8 +86,7 @@ def posterior_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> 
         dots = [figures.parameter_dots(summary, scenario, n, rows) for n in names if METRICS[n].per_parameter]
         joint = [n for n in names if not METRICS[n].per_parameter and n not in _SKIPPED]
         strips = [
-            figures.score_strip(run.scores, summary, scenario, n, rows, floor_row=figures.FLOOR_ROW)
-            for n in joint
+            figures.score_strip(run.scores, summary, scenario, n, rows, floor_row=figures.FLOOR_ROW) for n in joint
         ]
         example = run.examples.get(scenario)
         shown = tuple(mark for mark in rows if mark.method in set(here["method"]))
@@ -114,8 +113,7 @@ def classification_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]
         for kind in KINDS:
             names = [name for name in METRICS if name in present and kind_of(name) == kind]
             strips = [
-                figures.score_strip(run.scores, summary, scenario, n, rows, floor_row=figures.EXACT_ROW)
-                for n in names
+                figures.score_strip(run.scores, summary, scenario, n, rows, floor_row=figures.EXACT_ROW) for n in names
             ]
             if _kept(strips):
                 kinds.append(KindPart(kind.capitalize(), _kept(strips)))
@@ -138,11 +136,7 @@ def time_section(run: Run, summary: pd.DataFrame, factors: pd.DataFrame, rows: S
     phases = phase_seconds(run)
     why = ""
     if factors.empty:
-        why = (
-            "nuts is not among the timed methods."
-            if YARDSTICK not in run.methods
-            else "no method was timed beside nuts."
-        )
+        why = "nuts is not among the timed methods." if YARDSTICK not in run.methods else "no method was timed beside nuts."
     return TimePart(
         marks=tuple(mark for mark in rivals if mark.method in set(factors["method"])),
         speedups=_kept([figures.speedup_dots(factors, key, title, rivals) for key, title in titles.items()]),

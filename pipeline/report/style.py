@@ -41,13 +41,7 @@ VEGA_CONFIG = {
         "grid": False,
     },
     "axisX": {"grid": True, "gridColor": "#eef0f2", "tickCount": 5, "labelOverlap": "greedy"},
-    "legend": {
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-        "orient": "top",
-        "columns": 3,
-        "symbolType": "circle",
-    },
+    "legend": {"labelFontSize": 11, "titleFontSize": 11, "orient": "top", "columns": 3, "symbolType": "circle"},
     "bar": {"discreteBandSize": 14},
 }
 
@@ -124,9 +118,7 @@ VERDICT_GLYPHS = {
     ),
     "biased": _glyph('<path d="M0,-5.5L6,5H-6Z" fill="#d55e00"/>'),
     "failed": _glyph('<path d="M-4.5,-4.5L4.5,4.5M-4.5,4.5L4.5,-4.5" stroke="#1b1f24" stroke-width="2.5"/>'),
-    "unscored": _glyph(
-        '<circle r="4.75" fill="none" stroke="#6e7781" stroke-width="1.5" stroke-dasharray="2 2"/>'
-    ),
+    "unscored": _glyph('<circle r="4.75" fill="none" stroke="#6e7781" stroke-width="1.5" stroke-dasharray="2 2"/>'),
 }
 
 STATUS_GLYPHS = {

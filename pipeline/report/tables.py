@@ -235,3 +235,4 @@ def _limited(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         return table
     by = "sliced_wasserstein" if "sliced_wasserstein" in names else "wall_s"
     return table.sort_values(by, ascending=False, na_position="last", kind="stable").head(MAX_ROWS)
+
