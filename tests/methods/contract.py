@@ -1,0 +1,87 @@
+"""What every method must fulfil, on any data set: used for the built-in ones, the documented one and plug-ins."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.fitting import complete
+from pipeline.methods.base import Fit, Method, Task
+from pipeline.scenarios.base import DataSet, Scenario
+from pipeline.stan.build import Built
+from pipeline.stan.model import BoundModel
+
+PHASES = {"warmup", "sample", "infer", "correct"}
+
+
+def run(method: Method, scenario: Scenario, data: DataSet, built: Built, seed: int, cores: int = 2):
+    """Fit once in a folder of its own; return the task, whose model lives on, and the fit."""
+    folder = Path(tempfile.mkdtemp(prefix="contract-"))
+    model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, folder)
+    task = Task(scenario, data, model, seed, cores)
+    return task, method.fit(task)
+
+
+def check_method(method: Method, scenario: Scenario, data: DataSet, built: Built) -> None:
+    """Assert the contract of docs/adding-a-method.md."""
+    task, fit = run(method, scenario, data, built, seed=11)
+    check_draws(task, fit)
+    check_times(fit)
+    check_determinism(method, scenario, data, built, fit)
+    if fit.approximation is not None:
+        check_density(task, fit)
+
+
+def check_draws(task: Task, fit: Fit) -> None:
+    chains, draws, flat = fit.flat.shape
+    assert chains >= 1 and draws >= 100
+    assert flat == sum(int(np.prod(shape)) for shape in task.model.shapes.values())
+    assert np.isfinite(fit.flat).all()
+    posterior = complete(task, fit)
+    back = task.model.constrain(posterior.unconstrained.reshape(-1, task.model.dim))
+    np.testing.assert_allclose(back.reshape(fit.flat.shape), fit.flat, rtol=1e-6, atol=1e-9)
+    assert np.isfinite(posterior.log_p).all()
+    for values in posterior.memberships.values():
+        np.testing.assert_allclose(values.sum(axis=-1), 1, atol=1e-9)
+
+
+def check_times(fit: Fit) -> None:
+    assert {phase.phase for phase in fit.phases} <= PHASES
+    assert all(phase.wall_s > 0 and phase.cpu_s >= 0 for phase in fit.phases)
+
+
+def check_determinism(
+    method: Method, scenario: Scenario, data: DataSet, built: Built, fit: Fit
+) -> None:
+    again = run(method, scenario, data, built, seed=11, cores=1)[1]
+    np.testing.assert_array_equal(again.flat, fit.flat)
+    other = run(method, scenario, data, built, seed=12)[1]
+    assert not np.array_equal(other.flat, fit.flat)
+
+
+def check_density(task: Task, fit: Fit) -> None:
+    """The density is normalised and its raw draws come from it.
+
+    With r drawn from q, E[g(r) / q(r)] = 1 for any density g. Taking for g the Gaussian with the raw draws'
+    moments, shrunk so that its tails lie inside q's, gives a weight of small variance; a constant left out of
+    q moves the mean of the weights, and draws from elsewhere do too.
+    """
+    approximation = fit.approximation
+    assert approximation is not None
+    raw = approximation.raw
+    assert raw.ndim == 2 and raw.shape[1] == task.model.dim and len(raw) >= 100
+    centre = np.median(raw, axis=0)
+    covariance = np.atleast_2d(np.cov(raw.T)) * 0.5
+    z = np.linalg.solve(np.linalg.cholesky(covariance), (raw - centre).T)
+    log_g = -0.5 * (z**2).sum(axis=0) - 0.5 * np.linalg.slogdet(2 * np.pi * covariance)[1]
+    weights = np.exp(log_g - approximation.density.log_density(raw))
+    error = weights.std(ddof=1) / np.sqrt(len(weights))
+    assert abs(weights.mean() - 1) < 4.5 * error + 1e-9, (weights.mean(), error)
+    assert error < 0.2, "the check has no power"
+
+
+def shifted(fit: Fit, by: float) -> Fit:
+    """Return a fit whose raw draws do not come from its density, for testing the contract itself."""
+    assert fit.approximation is not None
+    return replace(fit, approximation=replace(fit.approximation, raw=fit.approximation.raw + by))

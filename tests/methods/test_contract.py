@@ -1,0 +1,94 @@
+"""Every registered method fulfils the contract on a mixture and on an HMM; the documented example too."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import methods
+from pipeline.methods import get_method, method_names
+from pipeline.scenarios import get_scenario
+from pipeline.stan.build import build
+from pipeline.stan.gaussian import GaussianMixture
+from tests.methods.contract import check_density, check_method, run, shifted
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", params=["gmm-ordered", "hmm-ordered"])
+def problem(request):
+    scenario = get_scenario(request.param, {})
+    data = scenario.data_sets([5])[0]
+    return scenario, data, build(ROOT / "stan" / scenario.stan_program)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", method_names())
+def test_methods_fulfil_the_contract(name, problem):
+    scenario, data, built = problem
+    check_method(get_method(name, {}), scenario, data, built)
+
+
+@pytest.mark.slow
+def test_the_documented_method_fulfils_the_contract(problem, monkeypatch):
+    monkeypatch.setattr(methods, "_REGISTRY", dict(methods._REGISTRY))
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs/adding-a-method.md").read_text(), re.S)
+    assert code
+    exec(compile(code[1], "adding-a-method.md", "exec"), {"__name__": "adding_a_method"})
+    scenario, data, built = problem
+    check_method(get_method("mode-jitter", {"scale": 0.2}), scenario, data, built)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["laplace", "pathfinder"])
+def test_the_contract_notices_wrong_densities(name, problem):
+    scenario, data, built = problem
+    task, fit = run(get_method(name, {}), scenario, data, built, seed=3)
+    check_density(task, fit)
+    with pytest.raises(AssertionError):
+        check_density(task, shifted(fit, 1.0))
+
+    @dataclass(frozen=True)
+    class Unnormalised:
+        inner: GaussianMixture
+
+        def log_density(self, x):
+            return self.inner.log_density(x) + 1.0
+
+    from dataclasses import replace
+
+    wrong = replace(fit, approximation=replace(fit.approximation, density=Unnormalised(fit.approximation.density)))
+    with pytest.raises(AssertionError):
+        check_density(task, wrong)
+
+
+@pytest.mark.slow
+def test_recovered_densities_agree_with_what_stan_reports(problem):
+    """Pathfinder reports normalised densities, Laplace an unnormalised one around BridgeStan's own curvature."""
+    scenario, data, built = problem
+    task, fit = run(get_method("laplace", {}), scenario, data, built, seed=3)
+    gaussian = fit.approximation.density.components[0]
+    _, gradient, hessian = task.model.bridge.log_density_hessian(gaussian.mean)
+    precision = gaussian.precision_chol @ gaussian.precision_chol.T
+    np.testing.assert_allclose(precision, -hessian, rtol=1e-3, atol=1e-3 * np.abs(hessian).max())
+
+    method = get_method("pathfinder", {"paths": 1})
+    task, fit = run(method, scenario, data, built, seed=3)
+    reported = method._run(task, psis_resample=False)
+    log_q = np.asarray(reported.draws())[:, reported.column_names.index("lp_approx__")]
+    np.testing.assert_allclose(fit.approximation.density.log_density(fit.approximation.raw), log_q, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_importance_sampling_recovers_one_evidence_from_all(problem):
+    """Four approximations, one integral: their densities and Stan's target must fit together."""
+    scenario, data, built = problem
+    log_evidence = []
+    for name in ("advi-fullrank", "pathfinder", "laplace"):
+        task, fit = run(get_method(name, {}), scenario, data, built, seed=4)
+        raw = fit.approximation.raw
+        log_ratio = task.model.log_density(raw) - fit.approximation.density.log_density(raw)
+        log_evidence.append(np.logaddexp.reduce(log_ratio) - np.log(len(raw)))
+    assert np.ptp(log_evidence) < 0.5, log_evidence

@@ -1,0 +1,195 @@
+"""The workflow end to end on a tiny configuration: contracts, failures as rows, resume, same numbers."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """\
+run: tiny
+seed: 3
+scenarios:
+  gmm-ordered: {n_datasets: 2}
+  hmm-ordered: {n_datasets: 2}
+methods:
+  nuts: {warmup: 500, draws: 500}
+  laplace: {}
+  advi-meanfield: {iterations: 20}
+  pathfinder: {timeout_s: 0.001}
+reference: {warmup: 500, draws: 500}
+"""
+
+pytestmark = pytest.mark.slow
+
+
+def make_project(folder: Path) -> Path:
+    """Copy what git would check out, so that runs here do not touch the real results."""
+    for name in ("Snakefile", "config", "stan", "pipeline", "profiles", ".ci"):
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder / name)
+    (folder / "tiny.yaml").write_text(CONFIG)
+    return folder
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", *arguments]
+
+
+def environment(project: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(project)}
+
+
+def snakemake(project: Path, *arguments: str) -> str:
+    """Run to the end and return what was said; fails the test where snakemake fails."""
+    done = subprocess.run(
+        command(*arguments), cwd=project, env=environment(project), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A project whose tiny configuration ran on two cores."""
+    project = make_project(tmp_path_factory.mktemp("finished"))
+    snakemake(project, "--cores", "2")
+    return project
+
+
+@pytest.fixture
+def tables(finished) -> dict[str, pd.DataFrame]:
+    names = ("scores", "status", "timings", "certificates")
+    return {name: pd.read_csv(finished / f"results/tiny/{name}.csv") for name in names}
+
+
+def test_the_files_keep_their_contracts(finished):
+    subprocess.run(
+        [sys.executable, ".ci/check_report.py", "results/tiny"],
+        cwd=finished,
+        env=environment(finished),
+        check=True,
+    )
+
+
+def test_every_cell_has_its_row_and_failures_their_reasons(tables):
+    status = tables["status"].set_index(["scenario", "method", "dataset"]).sort_index()
+    assert len(status) == 2 * (4 + 2) * 2
+    advi = status.xs("advi-meanfield", level="method")
+    assert set(advi.status) == {"failed"} and advi.reason.str.contains("did not converge within 20").all()
+    assert set(status.xs("pathfinder", level="method").status) == {"timeout"}
+    assert set(status.xs("nuts", level="method").status) <= {"ok", "uncertified"}
+
+
+def test_scores_hold_every_metric_with_error_and_floor(tables):
+    scores = tables["scores"]
+    laplace = set(scores[scores.method == "laplace"].metric)
+    assert {"mean_error_sd", "wasserstein1_sd", "c2st", "sliced_wasserstein", "pareto_k"} <= laplace
+    assert {"kl_to_reference", "membership_accuracy", "filtering_log_loss", "smoothing_ece"} <= laplace
+    nuts = scores[scores.method == "nuts"]
+    assert np.isfinite(nuts[["value", "mcse", "floor"]]).all(axis=None)
+    bias = nuts[nuts.metric == "mean_error_sd"]
+    assert (bias.value.abs() < 6 * np.hypot(bias.mcse, 0.05)).all()
+
+
+def test_times_are_split_by_phase(tables):
+    timings = tables["timings"]
+    fits = timings[timings.method == "nuts"].groupby(["scenario", "dataset"]).phase.agg(set)
+    assert all(phases == {"warmup", "sample"} for phases in fits)
+    assert (timings.dropna(subset="cpu_s").cpu_s > 0).all()
+    assert (timings[timings.method == "nuts"].ess_bulk_min > 50).all()
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in snakemake(finished, "--cores", "2")
+
+
+def test_a_changed_prior_rebuilds_its_scenario_alone(finished):
+    config = finished / "tiny.yaml"
+    config.write_text(CONFIG.replace("gmm-ordered: {n", "gmm-ordered: {mu_sd: 1.5, n"))
+    try:
+        planned = snakemake(finished, "--cores", "2", "--dry-run")
+    finally:
+        config.write_text(CONFIG)
+    outputs = [line for line in planned.splitlines() if line.strip().startswith(("output:", "wildcards:"))]
+    assert any("gmm-ordered" in line for line in outputs)
+    assert not any("hmm-ordered" in line for line in outputs)
+
+
+def test_a_new_method_refits_no_other(finished):
+    config = finished / "tiny.yaml"
+    config.write_text(CONFIG.replace("  laplace: {}", "  laplace: {}\n  advi-fullrank: {}"))
+    try:
+        planned = snakemake(finished, "--cores", "2", "--dry-run")
+    finally:
+        config.write_text(CONFIG)
+    fitted = [line for line in planned.splitlines() if "output: results/tiny/draws" in line]
+    assert len(fitted) == 2 and all("advi-fullrank" in line for line in fitted)
+
+
+def test_killed_and_resumed_on_one_core_gives_the_same_numbers(finished, tmp_path):
+    project = make_project(tmp_path)
+    process = subprocess.Popen(
+        command("--cores", "1"),
+        cwd=project,
+        env=environment(project),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    finished_piece = wait_for_piece(project, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert finished_piece.exists()
+    written = finished_piece.stat().st_mtime_ns
+    resumed = subprocess.Popen(command("--cores", "1"), cwd=project, env=environment(project))
+    job_output = project / "results/tiny/fits" / finished_piece.parent.parent.name
+    while finished_piece.exists():
+        # Until its job ends and removes it, the piece stays as it was: it is not made again.
+        try:
+            assert finished_piece.stat().st_mtime_ns == written
+        except FileNotFoundError:
+            break
+        time.sleep(0.05)
+    assert resumed.wait() == 0
+    assert job_output.exists()
+
+    for file in (finished / "results/tiny/draws").rglob("*.nc"):
+        relative = file.relative_to(finished)
+        for group in ("posterior", "unconstrained_posterior"):
+            one = xr.load_dataset(file, group=group, engine="h5netcdf")
+            other = xr.load_dataset(project / relative, group=group, engine="h5netcdf")
+            xr.testing.assert_identical(one, other)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(finished / "results/tiny/scores.csv"), pd.read_csv(project / "results/tiny/scores.csv")
+    )
+
+
+def wait_for_piece(project: Path, process: subprocess.Popen) -> Path:
+    """Return the record of the first data set that a job with another one still to do has finished."""
+    while process.poll() is None:
+        found = list((project / "results/tiny/pieces").rglob("0-*.json"))
+        if found:
+            return found[0]
+        time.sleep(0.02)
+    raise AssertionError("the workflow ended before any piece was seen")
+
+
+def test_a_wrong_configuration_stops_before_any_work(tmp_path):
+    project = make_project(tmp_path)
+    (project / "tiny.yaml").write_text(CONFIG.replace("laplace: {}", "laplace: {drawz: 3}"))
+    done = subprocess.run(
+        command("--cores", "1"), cwd=project, env=environment(project), capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "tiny.yaml:8: methods.laplace.drawz: no such setting. Did you mean 'draws'?" in done.stdout + done.stderr
+    assert not (project / "results").exists()
