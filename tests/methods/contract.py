@@ -51,9 +51,7 @@ def check_times(fit: Fit) -> None:
     assert all(phase.wall_s > 0 and phase.cpu_s >= 0 for phase in fit.phases)
 
 
-def check_determinism(
-    method: Method, scenario: Scenario, data: DataSet, built: Built, fit: Fit
-) -> None:
+def check_determinism(method: Method, scenario: Scenario, data: DataSet, built: Built, fit: Fit) -> None:
     again = run(method, scenario, data, built, seed=11, cores=1)[1]
     np.testing.assert_array_equal(again.flat, fit.flat)
     other = run(method, scenario, data, built, seed=12)[1]

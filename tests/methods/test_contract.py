@@ -59,7 +59,9 @@ def test_the_contract_notices_wrong_densities(name, problem):
 
     from dataclasses import replace
 
-    wrong = replace(fit, approximation=replace(fit.approximation, density=Unnormalised(fit.approximation.density)))
+    wrong = replace(
+        fit, approximation=replace(fit.approximation, density=Unnormalised(fit.approximation.density))
+    )
     with pytest.raises(AssertionError):
         check_density(task, wrong)
 

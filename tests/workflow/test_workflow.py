@@ -191,5 +191,8 @@ def test_a_wrong_configuration_stops_before_any_work(tmp_path):
         command("--cores", "1"), cwd=project, env=environment(project), capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert "tiny.yaml:8: methods.laplace.drawz: no such setting. Did you mean 'draws'?" in done.stdout + done.stderr
+    assert (
+        "tiny.yaml:8: methods.laplace.drawz: no such setting. Did you mean 'draws'?"
+        in done.stdout + done.stderr
+    )
     assert not (project / "results").exists()
