@@ -19,6 +19,9 @@ def test_constraints_pin_every_dependency_and_name_no_address():
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in lines)
     pinned = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines}
-    needed = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
-    names = {re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9._-]+", need)[0]).lower() for need in needed}
+    extras = [need for extra in PROJECT["optional-dependencies"].values() for need in extra]
+    names = {
+        re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9._-]+", need)[0]).lower()
+        for need in [*PROJECT["dependencies"], *extras]
+    }
     assert names - {PROJECT["name"]} <= pinned

@@ -22,16 +22,22 @@ class Laplace(Method):
 
     def fit(self, task: Task) -> Fit:
         """Optimise and draw; both calls are timed."""
+        # CmdStanPy names files by the second, and the two outputs must not have one name.
+        mode_folder = task.model.folder / "mode"
+        mode_folder.mkdir()
+        common = {
+            "data": str(task.model.data_file),
+            "seed": task.seed,
+            "sig_figs": 17,
+            "timeout": self.timeout_s,
+        }
         with Stopwatch() as watch:
-            common = {
-                "data": str(task.model.data_file),
-                "seed": task.seed,
-                "output_dir": str(task.model.folder),
-                "sig_figs": 17,
-                "timeout": self.timeout_s,
-            }
-            mode = task.model.cmdstan.optimize(algorithm="lbfgs", jacobian=True, **common)
-            laplace = task.model.cmdstan.laplace_sample(mode=mode, draws=self.draws, **common)
+            mode = task.model.cmdstan.optimize(
+                algorithm="lbfgs", jacobian=True, output_dir=str(mode_folder), **common
+            )
+            laplace = task.model.cmdstan.laplace_sample(
+                mode=mode, draws=self.draws, output_dir=str(task.model.folder), **common
+            )
         columns = laplace.column_names
         if "log_q__" not in columns:
             # CmdStanPy does not look at the exit code here; Stan stops where the curvature has no Cholesky factor.

@@ -11,6 +11,8 @@ rule build_model:
         f"{RUN}/models/{{program}}.json",
     log:
         f"{RUN}/logs/build/{{program}}.log",
+    # First of all, since everything waits for them.
+    priority: 100
     conda:
         "../envs/latentbench.yaml"
     params:

@@ -1,4 +1,4 @@
-"""What every method must fulfil, on any data set: used for the built-in ones, the documented one and plug-ins."""
+"""What every method must fulfil, on any data set: the built-in ones, the documented one and plug-ins."""
 
 import tempfile
 from dataclasses import replace
