@@ -40,7 +40,7 @@ class Laplace(Method):
             )
         columns = laplace.column_names
         if "log_q__" not in columns:
-            # CmdStanPy does not look at the exit code here; Stan stops where the curvature has no Cholesky factor.
+            # CmdStanPy does not look at the exit code here; Stan stops where the curvature is not positive.
             raise RuntimeError("Stan's laplace_sample failed")
         values = np.asarray(laplace.draws())
         flat = task.model.columns(columns, values)

@@ -83,12 +83,19 @@ def test_recovered_densities_agree_with_what_stan_reports(problem):
 
 @pytest.mark.slow
 def test_importance_sampling_recovers_one_evidence_from_all(problem):
-    """Four approximations, one integral: their densities and Stan's target must fit together."""
+    """Several approximations, one integral: their densities and Stan's target must fit together.
+
+    Estimates whose effective sample size is below a tenth say nothing and are left out.
+    """
     scenario, data, built = problem
-    log_evidence = []
-    for name in ("advi-fullrank", "pathfinder", "laplace"):
-        task, fit = run(get_method(name, {}), scenario, data, built, seed=4)
-        raw = fit.approximation.raw
-        log_ratio = task.model.log_density(raw) - fit.approximation.density.log_density(raw)
-        log_evidence.append(np.logaddexp.reduce(log_ratio) - np.log(len(raw)))
-    assert np.ptp(log_evidence) < 0.5, log_evidence
+    log_evidence = {}
+    for name in ("advi-meanfield", "advi-fullrank", "pathfinder", "laplace"):
+        for seed in (4, 5):
+            task, fit = run(get_method(name, {}), scenario, data, built, seed)
+            raw = fit.approximation.raw
+            log_ratio = task.model.log_density(raw) - fit.approximation.density.log_density(raw)
+            weights = np.exp(log_ratio - log_ratio.max())
+            if weights.sum() ** 2 / (weights**2).sum() > 0.1 * len(raw):
+                log_evidence[name] = np.log(weights.mean()) + log_ratio.max()
+    assert len(log_evidence) >= 2
+    assert np.ptp(list(log_evidence.values())) < 0.3, log_evidence

@@ -100,9 +100,7 @@ def write_run(
     _write_tables(folder, rows)
     (folder / "provenance.json").write_text(json.dumps(_provenance(folder.name), indent=2))
     if with_examples:
-        write_examples(
-            folder / "examples.nc", {made.name: _example(made, methods, rng) for made in scenarios}
-        )
+        write_examples(folder / "examples.nc", {made.name: _example(made, methods, rng) for made in scenarios})
     return folder
 
 
@@ -123,13 +121,7 @@ def _reference(rows: _Rows, made: Made, dataset: int, certified: bool, rng: np.r
 
 
 def _fit(
-    rows: _Rows,
-    made: Made,
-    dataset: int,
-    method: str,
-    certified: bool,
-    failed: bool,
-    rng: np.random.Generator,
+    rows: _Rows, made: Made, dataset: int, method: str, certified: bool, failed: bool, rng: np.random.Generator
 ) -> None:
     bias, log_sd, k_hat, wall_s = CHARACTER.get(method, (0.1, 0.1, 0.6, 1.0))
     wall_s *= made.difficulty * rng.lognormal(0, 0.15)
@@ -200,20 +192,10 @@ def _provenance(name: str) -> dict:
         "git_commit": "0123456789abcdef (synthetic)",
         "started": "2025-01-01T09:00:00+00:00",
         "ended": "2025-01-01T09:17:42+00:00",
-        "machine": {
-            "cpu": "Synthetic CPU, made up by tests/report",
-            "cores": 2,
-            "memory_gb": 8,
-            "os": "none",
-        },
+        "machine": {"cpu": "Synthetic CPU, made up by tests/report", "cores": 2, "memory_gb": 8, "os": "none"},
         "python": "3.11.9",
         "packages": {"numpy": "2.4.6", "pandas": "3.1.1", "httpstan": "4.13.0"},
-        "toolchain": {
-            "kind": "embedded",
-            "stan": "2.35.0",
-            "compiler": "g++ 12.2.0",
-            "flags": "-O3 -march=native",
-        },
+        "toolchain": {"kind": "embedded", "stan": "2.35.0", "compiler": "g++ 12.2.0", "flags": "-O3 -march=native"},
         "configuration": {
             "run": name,
             "seed": 20250101,
