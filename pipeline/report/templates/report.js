@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const PAGE = 15;
+  const PAGE = 15; // rows shown at first; a few more are shown rather than hidden
+  const SLACK = 5;
   const element = (tag, properties = {}, ...children) => {
     const node = Object.assign(document.createElement(tag), properties);
     node.append(...children);
@@ -52,10 +53,11 @@
     };
     const draw = () => {
       const kept = matching();
-      const shown = all ? kept : kept.slice(0, PAGE);
+      const short = kept.length <= PAGE + SLACK;
+      const shown = all || short ? kept : kept.slice(0, PAGE);
       body.replaceChildren(...shown);
       status.textContent = `${shown.length} of ${kept.length}${kept.length < rows.length ? ` matching, ${rows.length} in all` : ""} rows`;
-      more.hidden = kept.length <= PAGE;
+      more.hidden = short;
       more.textContent = all ? `Show the first ${PAGE} only` : `Show all ${kept.length} rows`;
     };
     const sort = (column) => {
