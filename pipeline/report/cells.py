@@ -129,8 +129,8 @@ def short(value: float) -> str:
     """
     if is_missing(value) or not math.isfinite(value) or value == 0 or abs(value) < 1e-4:
         return number(value)
-    digits = 1 - math.floor(math.log10(abs(value)))
-    text = f"{round(abs(value), digits):,.{max(0, digits)}f}"
+    rounded = float(f"{abs(value):.1e}")
+    text = f"{rounded:,.{max(0, 1 - math.floor(math.log10(rounded)))}f}"
     return f"−{text}" if value < 0 else text
 
 

@@ -4,6 +4,7 @@ Every function takes plain records and returns a specification; what it shows is
 widths follow the page. Hovering a mark shows the texts of its record.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -137,14 +138,11 @@ def dodged(
     return drawing.spec(layers, (8 * len(rows) + 8) * len(groups))
 
 
-def densities(
-    area: Sequence[Record], lines: Sequence[Record], rows: Sequence[Mark], truth: float | None
-) -> dict[str, Any]:
+def densities(points: Sequence[Record], rows: Sequence[Mark], truth: float | None) -> dict[str, Any]:
     """Overlay marginal densities: the reference as a grey area, each method as a line, the truth as a rule.
 
     Args:
-        area: the reference's curve, records with x and density.
-        lines: the methods' curves, records with method, x and density.
+        points: records with x, ``reference`` and, by their position in ``rows``, m0, m1 ..: the densities.
         rows: the methods.
         truth: the true value, where known.
     """
@@ -154,12 +152,12 @@ def densities(
         "scale": alt.Scale(zero=False, nice=False),
         "axis": alt.Axis(grid=False, tickCount=4),
     }
-    x, y = alt.X("x:Q", **axis), alt.Y("density:Q", title=None, axis=None)
-    layers = [drawing.chart(area).mark_area(color="#d5dadf").encode(x=x, y=y)]
-    curves = drawing.chart(lines).mark_line(strokeWidth=1.5)
-    layers.append(
-        curves.encode(x=x, y=y, color=_colour(rows), strokeDash=_dash(rows), tooltip=_tooltips(lines, "method"))
-    )
+    x, y = alt.X("x:Q", **axis), alt.Y("y:Q", title=None, axis=None)
+    area = drawing.chart(points).mark_area(color="#d5dadf")
+    layers = [area.encode(x=x, y=alt.Y("reference:Q", title=None, axis=None))]
+    curves = _unfolded(drawing.chart(points), rows).mark_line(strokeWidth=1.5)
+    encoding = {"color": _colour(rows), "strokeDash": _dash(rows), "tooltip": [alt.Tooltip("method:N")]}
+    layers.append(curves.encode(x=x, y=y, **encoding))
     if truth is not None:
         layers.append(drawing.rule(truth, axis, dashed=True))
     return drawing.spec(layers, 92)
@@ -167,49 +165,59 @@ def densities(
 
 def memberships(
     points: Sequence[Record],
-    reference: Sequence[Record],
-    truth: Sequence[Record],
     rows: Sequence[Mark],
     *,
     title: str,
     x_title: str,
     series: bool,
+    difference: bool,
 ) -> dict[str, Any]:
     """Membership probabilities along time as lines, or along the observed value as marks.
 
     Args:
-        points: the methods' records with method, x, y and texts.
-        reference: records with x, y and texts, drawn wide and grey behind; may be empty.
-        truth: records with x, for the observations that truly belong to the component.
+        points: records with n (the observation's number), x, ``truth`` (whether it truly belongs to the
+            component), ``reference`` and, by their position in ``rows``, m0, m1 ..: the probabilities.
         rows: the methods.
         title: of the y axis.
         x_title: of the x axis.
         series: whether x is a time, one unit a step.
+        difference: draw the methods' differences from the reference instead.
     """
     drawing = _Drawing()
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(zero=False, nice=False, padding=4), axis=alt.Axis(grid=False))
-    fixed = {"scale": alt.Scale(domain=[-0.06, 1.06], nice=False), "axis": alt.Axis(values=[0, 0.5, 1])}
-    y = alt.Y("y:Q", title=title, **(fixed if reference else {"axis": alt.Axis(tickCount=4)}))
+    unit = {"scale": alt.Scale(domain=[-0.06, 1.06], nice=False), "axis": alt.Axis(values=[0, 0.5, 1])}
+    y_axis = {"axis": alt.Axis(tickCount=4)} if difference else unit
+    own = _unfolded(drawing.chart(points), rows)
+    base = drawing.chart(points)
+    is_true = base.transform_filter("datum.truth")
+    knows_truth = any(point["truth"] for point in points)
     layers: list[alt.Chart] = []
-    if truth and series:
-        bands = drawing.chart([{"x": t["x"] - 0.5, "x2": t["x"] + 0.5} for t in truth])
-        layers.append(bands.mark_rect(color="#eef0f2").encode(x=x, x2="x2:Q"))
-    elif truth and reference:
-        ticks = drawing.chart([{"x": t["x"], "y": -0.04} for t in truth])
-        layers.append(ticks.mark_tick(color=RULE, size=7, thickness=1, orient="vertical").encode(x=x, y=y))
-    if reference:
-        behind = drawing.chart(reference)
-        mark = behind.mark_line(color="#b3bbc4", strokeWidth=5) if series else behind.mark_point(
-            color="#c3cad1", filled=True, size=80, opacity=1
-        )
-        layers.append(mark.encode(x=x, y=y, order="x:Q", tooltip=_tooltips(reference, "method", "n", "p")))
+    if knows_truth and series:
+        edges = is_true.transform_calculate(low="datum.x - 0.5", high="datum.x + 0.5")
+        layers.append(edges.mark_rect(color="#eef0f2").encode(x=alt.X("low:Q", title=x_title), x2="high:Q"))
+    elif knows_truth and not difference:
+        ticks = is_true.mark_tick(color=RULE, size=7, thickness=1, orient="vertical")
+        layers.append(ticks.encode(x=x, y=alt.Y(datum=-0.04)))
+    if difference:
+        layers.append(drawing.chart([{"y": 0}]).mark_rule(color=SOFT, strokeWidth=0.75).encode(y="y:Q"))
+        own = own.transform_calculate(y="datum.y - datum.reference")
     else:
-        zero = drawing.chart([{"y": 0}]).mark_rule(color=SOFT, strokeWidth=0.75)
-        layers.append(zero.encode(y=y))
-    own = drawing.chart(points)
-    encoding = {"x": x, "y": y, "color": _colour(rows), "tooltip": _tooltips(points, "method", "n", "p", "difference")}
+        reference = alt.Y("reference:Q", title=title, **y_axis)
+        tooltip = [alt.Tooltip("n:Q"), alt.Tooltip("reference:Q", format=".3f")]
+        if series:
+            behind = base.mark_line(color="#b3bbc4", strokeWidth=5)
+        else:
+            behind = base.mark_point(color="#c3cad1", filled=True, size=80, opacity=1)
+        layers.append(behind.encode(x=x, y=reference, tooltip=tooltip))
+    number = alt.Tooltip("y:Q", title="difference" if difference else "p", format=".3f")
+    encoding = {
+        "x": x,
+        "y": alt.Y("y:Q", title=title, **y_axis),
+        "color": _colour(rows),
+        "tooltip": [alt.Tooltip("method:N"), alt.Tooltip("n:Q"), number],
+    }
     if series:
-        layers.append(own.mark_line(strokeWidth=1.25).encode(order="x:Q", strokeDash=_dash(rows), **encoding))
+        layers.append(own.mark_line(strokeWidth=1.25).encode(strokeDash=_dash(rows), **encoding))
     else:
         layers.append(own.mark_point(filled=True, size=16, opacity=0.8).encode(shape=_shape(rows), **encoding))
     return drawing.spec(layers, 150)
@@ -263,6 +271,13 @@ def trade_off(records: Sequence[Record], rows: Sequence[Mark], *, x_title: str, 
     tooltip = _tooltips(records, "method", "cost", "error", "datasets")
     layers.append(dots.encode(x=x, y=y, color=_colour(rows), shape=_shape(rows), tooltip=tooltip))
     return drawing.spec(layers, 230)
+
+
+def _unfolded(chart: alt.Chart, rows: Sequence[Mark]) -> alt.Chart:
+    """Turn the columns m0, m1 .. into rows with method and y; wide records make a much smaller page."""
+    names = json.dumps({f"m{i}": mark.method for i, mark in enumerate(rows)})
+    unfolded = chart.transform_fold([f"m{i}" for i in range(len(rows))], as_=["key", "y"])
+    return unfolded.transform_filter("isValid(datum.y)").transform_calculate(method=f"{names}[datum.key]")
 
 
 def _colour(rows: Sequence[Mark], extra: str = "") -> alt.Color:

@@ -1,14 +1,12 @@
 """The figures of an example data set: marginal posteriors and memberships of the reference and the methods."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import gaussian_kde
 
 from pipeline.report import charts
-from pipeline.report.cells import number
 from pipeline.report.examples import REFERENCE, Example
 from pipeline.report.figures import Figure
 from pipeline.report.style import Mark
@@ -30,11 +28,9 @@ def density_overlays(example: Example, scenario: str, rows: Sequence[Mark]) -> l
         low, high = _plot_range(list(draws.values()))
         grid = np.linspace(low, high, _GRID)
         curves = {source: _density(values, grid) for source, values in draws.items()}
-        area = _curve(grid, curves.pop(REFERENCE))
-        lines = [{"method": source, **point} for source, curve in curves.items() for point in _curve(grid, curve)]
         truth = float(example.truth[column])
         present = [mark for mark in rows if mark.method in draws]
-        spec = charts.densities(area, lines, present, truth if low <= truth <= high else None)
+        spec = charts.densities(_wide(grid, curves, present), present, truth if low <= truth <= high else None)
         out.append(Figure(f"density-{scenario}-{parameter}", parameter, spec))
     return out
 
@@ -58,49 +54,35 @@ def _membership_pair(
     noun = "state" if series else "component"
     x = np.arange(1, example.observed.size + 1) if series else example.observed
     by_source = dict(zip(example.sources, example.memberships[kind][..., component], strict=True))
-    reference = by_source.pop(REFERENCE)
-    by_source = {mark.method: by_source[mark.method] for mark in rows}
-    truth = [{"x": float(x[n])} for n in np.flatnonzero(example.true_component == component)]
+    rows = [mark for mark in rows if np.isfinite(by_source[mark.method]).any()]
+    points = _wide(x, by_source, rows)
+    for n, point in enumerate(points):
+        point |= {"n": n + 1, "truth": bool(example.true_component[n] == component)}
     settings: dict[str, Any] = {
         "x_title": "time t" if series else "observation (mean of its replicates)",
         "series": series,
     }
-    probabilities = charts.memberships(
-        _records(x, by_source, reference),
-        _records(x, {REFERENCE: reference}, None),
-        truth,
-        rows,
-        title=f"P({noun} {component + 1})",
-        **settings,
-    )
-    differences = {source: values - reference for source, values in by_source.items()}
-    apart = charts.memberships(
-        _records(x, differences, None), [], truth, rows, title="difference in P", **settings
-    )
     label = f"{kind.capitalize()}, {noun} {component + 1}"
     name = f"{kind}-{scenario}-{component + 1}"
+    probability = f"P({noun} {component + 1})"
+    shown = charts.memberships(points, rows, title=probability, difference=False, **settings)
+    apart = charts.memberships(points, rows, title=f"difference in {probability}", difference=True, **settings)
     return [
-        Figure(name, label, probabilities),
+        Figure(name, label, shown),
         Figure(f"{name}-difference", f"{label}: method minus reference", apart),
     ]
 
 
-def _records(
-    x: np.ndarray, by_source: dict[str, np.ndarray], reference: np.ndarray | None
+def _wide(
+    x: Float[np.ndarray, " point"], by_source: Mapping[str, Float[np.ndarray, " point"]], rows: Sequence[Mark]
 ) -> list[dict[str, Any]]:
-    out = []
-    for source, values in by_source.items():
-        for n in np.flatnonzero(np.isfinite(values)):
-            record = {"method": source, "n": int(n) + 1, "x": float(x[n]), "y": round(float(values[n]), 4)}
-            record["p" if reference is not None or source == REFERENCE else "difference"] = number(float(values[n]))
-            if reference is not None:
-                record["difference"] = number(float(values[n] - reference[n]))
-            out.append(record)
-    return out
-
-
-def _curve(grid: Float[np.ndarray, " point"], density: Float[np.ndarray, " point"]) -> list[dict[str, float]]:
-    return [{"x": float(x), "density": float(y)} for x, y in zip(grid, density, strict=True)]
+    """Return a record for each x with the reference's value and the methods' as m0, m1 .., as charts.py wants."""
+    columns = {"reference": by_source[REFERENCE]}
+    columns |= {f"m{i}": by_source[mark.method] for i, mark in enumerate(rows)}
+    return [
+        {"x": float(x[n])} | {key: round(float(values[n]), 4) for key, values in columns.items() if np.isfinite(values[n])}
+        for n in range(len(x))
+    ]
 
 
 def _plot_range(samples: Sequence[Float[np.ndarray, " draw"]]) -> tuple[float, float]:
@@ -114,11 +96,17 @@ def _plot_range(samples: Sequence[Float[np.ndarray, " draw"]]) -> tuple[float, f
 
 
 def _density(values: Float[np.ndarray, " draw"], grid: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
-    # Mirroring at 0 (and 1) keeps the mass of positive parameters and of probabilities inside their range.
-    kernel = gaussian_kde(values)
-    density = kernel(grid)
+    """Return a Gaussian kernel density with Silverman's bandwidth.
+
+    Mirroring at 0 (and 1) keeps the mass of positive parameters and of probabilities inside their range.
+    """
+    quartiles = np.quantile(values, [0.25, 0.75])
+    spread = min(float(np.std(values)), float(np.ptp(quartiles)) / 1.34) or float(np.std(values))
+    bandwidth = 0.9 * spread * values.size**-0.2
+    mirrored = [values]
     if values.min() >= 0:
-        density = density + kernel(-grid)
+        mirrored.append(-values)
         if values.max() <= 1:
-            density = density + kernel(2 - grid)
-    return density
+            mirrored.append(2 - values)
+    distances = (grid[:, None] - np.concatenate(mirrored)) / bandwidth
+    return np.exp(-0.5 * distances**2).sum(axis=1) / (values.size * bandwidth * np.sqrt(2 * np.pi))

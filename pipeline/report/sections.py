@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.report import figures, tables
@@ -169,10 +170,9 @@ def _scatter(run: Run, summary: pd.DataFrame, scenario: str, rows: Sequence[Mark
 
 
 def _example_note(example: Example, rows: Sequence[Mark]) -> ExampleNote:
-    has_truth = bool((example.true_component >= 0).any())
     is_series = example.family == "hmm"
     text = "Thick grey: the reference. "
-    if has_truth:
+    if (example.true_component >= 0).any():
         text += (
             "Shaded: times at which the state truly is the one named. "
             if is_series
@@ -183,7 +183,7 @@ def _example_note(example: Example, rows: Sequence[Mark]) -> ExampleNote:
     return ExampleNote(
         dataset=example.dataset,
         marks=tuple(mark for mark in rows if mark.method in example.sources and mark.method != REFERENCE),
-        has_truth=has_truth,
+        has_truth=bool(np.isfinite(example.truth).any()),
         note=text.strip(),
         size="two",
     )

@@ -119,18 +119,12 @@ def _verdicts(findings: Sequence[Finding]) -> str:
 def _errors(findings: Sequence[Finding]) -> str:
     """Say how large the errors are where they are beyond their limits."""
     parts = []
-    means = [f.mean_error for f in findings if _beyond("mean_error_sd", f.mean_error)]
+    means = [f for f in findings if _beyond("mean_error_sd", f.mean_error)]
     if means:
-        parts.append(f"posterior means err by {_span(means)} sd")
+        parts.append(f"posterior means err by {_span([f.mean_error for f in means])} sd{_where(means, findings)}")
     spreads = [f for f in findings if _beyond("log_sd_ratio", f.log_sd_ratio)]
-    narrow = [f for f in spreads if f.mean_log_sd_ratio < -0.7 * f.log_sd_ratio]
-    wide = [f for f in spreads if f.mean_log_sd_ratio > 0.7 * f.log_sd_ratio]
-    if spreads and len(narrow) == len(spreads):
-        parts.append(f"posterior sds are {_span([-math.expm1(f.mean_log_sd_ratio) for f in narrow], True)} too small")
-    elif spreads and len(wide) == len(spreads):
-        parts.append(f"posterior sds are {_span([math.expm1(f.mean_log_sd_ratio) for f in wide], True)} too large")
-    elif spreads:
-        parts.append(f"posterior sds are off by a factor of {_span([math.exp(f.log_sd_ratio) for f in spreads])}")
+    if spreads:
+        parts.append(f"posterior sds are {_spread_error(spreads)}{_where(spreads, findings)}")
     others = [f for f in findings if f.label == "biased" and f.worst and not _has_marginal_error(f)]
     if others:
         worst = max(others, key=lambda finding: finding.worst[1] / finding.worst[2] if finding.worst else 0)
@@ -138,6 +132,18 @@ def _errors(findings: Sequence[Finding]) -> str:
         parts.append(f"{title} is {short(value)} on {worst.scenario}, beyond the limit of {short(limit)}")
     text = " and ".join(parts) if len(parts) < 3 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _spread_error(spreads: Sequence[Finding]) -> str:
+    if all(f.mean_log_sd_ratio < -0.7 * f.log_sd_ratio for f in spreads):
+        return f"{_span([-100 * math.expm1(f.mean_log_sd_ratio) for f in spreads], '%')} too small"
+    if all(f.mean_log_sd_ratio > 0.7 * f.log_sd_ratio for f in spreads):
+        return f"{_span([100 * math.expm1(f.mean_log_sd_ratio) for f in spreads], '%')} too large"
+    return f"off by a factor of {_span([math.exp(f.log_sd_ratio) for f in spreads])}"
+
+
+def _where(some: Sequence[Finding], everything: Sequence[Finding]) -> str:
+    return "" if len(some) == len(everything) else f" on {join([finding.scenario for finding in some])}"
 
 
 def _has_marginal_error(finding: Finding) -> bool:
@@ -163,10 +169,9 @@ def _failures(findings: Sequence[Finding]) -> str:
     return f"{failed} of {tried} fits failed." if failed else ""
 
 
-def _span(values: Sequence[float], as_percent: bool = False) -> str:
+def _span(values: Sequence[float], unit: str = "") -> str:
     """Say a range in two digits: "4.4 to 5.9", or one number where both ends read the same."""
     if not values:
         return ""
-    low, high = (f"{100 * v:.0f}" if as_percent else short(v) for v in (min(values), max(values)))
-    text = low if low == high else f"{low} to {high}"
-    return f"{text}%" if as_percent else text
+    low, high = short(min(values)), short(max(values))
+    return f"{low}{unit}" if low == high else f"{low}{unit} to {high}{unit}"
