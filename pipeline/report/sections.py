@@ -21,19 +21,23 @@ from pipeline.report.style import Mark
 from pipeline.scores.timing import costs
 
 _ERROR = "sliced_wasserstein"  # the error axis of accuracy against cost: the whole posterior in one number
+_NO_TRUTH = (
+    "The true components are not known here. Scores that need them (accuracy, log loss, Brier score, calibration error) "
+    "are their expected values under the reference’s probabilities."
+)
 _SKIPPED = ("c2st_auc",)  # says what c2st says; it stands in the tables
 _DRAWN_MEMBERSHIP = ("accuracy", "ece", "excess_log_loss", "total_variation")  # the table of means has all
 
 
 @dataclass(frozen=True)
 class ExampleNote:
-    """What is said of an example data set; ``size`` is the CSS class of its grid."""
+    """What is said of an example data set; ``series`` where its observations stand in order of time."""
 
     dataset: int
     marks: tuple[Mark, ...]
     has_truth: bool = False
     note: str = ""
-    size: str = ""
+    series: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,8 @@ def classification_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]
         timelines = membership_figures(example, scenario, rows) if example else []
         if kinds or timelines:
             note = _example_note(example, rows) if example and timelines else None
-            parts.append(ClassificationPart(scenario, "", kinds, timelines, note))
+            unknown = example is not None and not (example.true_component >= 0).any()
+            parts.append(ClassificationPart(scenario, _NO_TRUTH if unknown else "", kinds, timelines, note))
     return parts
 
 
@@ -171,7 +176,7 @@ def _scatter(run: Run, summary: pd.DataFrame, scenario: str, rows: Sequence[Mark
 
 def _example_note(example: Example, rows: Sequence[Mark]) -> ExampleNote:
     is_series = example.family == "hmm"
-    text = "Thick grey: the reference. "
+    text = "Grey: the reference. "
     if (example.true_component >= 0).any():
         text += (
             "Shaded: times at which the state truly is the one named. "
@@ -185,7 +190,7 @@ def _example_note(example: Example, rows: Sequence[Mark]) -> ExampleNote:
         marks=tuple(mark for mark in rows if mark.method in example.sources and mark.method != REFERENCE),
         has_truth=bool(np.isfinite(example.truth).any()),
         note=text.strip(),
-        size="two",
+        series=is_series,
     )
 
 
