@@ -37,11 +37,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: ``text`` as shown, ``value`` as sorted and downloaded ("" where there is none)."""
+    """One cell: ``text`` as shown, ``value`` as sorted and downloaded ("" where there is none).
+
+    ``link`` names a glossary entry; ``aside`` stands behind the text in grey.
+    """
 
     text: str
     value: str
     link: str = ""
+    aside: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,21 +71,28 @@ def make_table(
     note: str = "",
     empty: str = "Nothing to show.",
 ) -> Table:
-    """Format records (or a frame's rows) into a table; the rows come as they are to be shown first."""
+    """Format records (or a frame's rows) into a table; the rows come as they are to be shown first.
+
+    A record's field ``"<key> aside"`` stands behind the number of that column.
+    """
     if isinstance(records, pd.DataFrame):
         records = records.to_dict("records")
-    rows = tuple(tuple(_cell(column, record.get(column.key)) for column in columns) for record in records)
+    rows = tuple(tuple(_cell(column, record) for column in columns) for record in records)
     return Table(identifier, caption, tuple(columns), rows, sorted_by, note, empty)
 
 
-def _cell(column: Column, value: Any) -> Cell:
+def _cell(column: Column, record: Mapping[str, Any]) -> Cell:
+    value = record.get(column.key)
     if is_missing(value):
         return Cell("–" if column.numeric else "", "")
     if column.kind == "flag":
         return Cell("yes" if value else "no", "true" if value else "false")
     if not column.numeric:
         return Cell(str(value), str(value), str(value) if column.links else "")
-    return Cell(_FORMATS[column.kind](float(value)), f"{float(value):.10g}")
+    size = float(value)
+    # Spelt so that JavaScript, pandas and R all read it as a number.
+    raw = f"{size:.10g}" if math.isfinite(size) else f"{'-' if size < 0 else ''}Infinity"
+    return Cell(_FORMATS[column.kind](size), raw, aside=str(record.get(f"{column.key} aside", "")))
 
 
 def is_missing(value: Any) -> bool:
@@ -107,6 +118,19 @@ def number(value: float) -> str:
     else:
         digits = max(0, 2 - math.floor(math.log10(size)))
         text = f"{size:,.{min(digits, 5)}f}"
+    return f"−{text}" if value < 0 else text
+
+
+def short(value: float) -> str:
+    """Two significant digits, for prose and the first screen.
+
+    >>> short(0.0338), short(4.36), short(33.1), short(412.0)
+    ('0.034', '4.4', '33', '410')
+    """
+    if is_missing(value) or not math.isfinite(value) or value == 0 or abs(value) < 1e-4:
+        return number(value)
+    rounded = float(f"{abs(value):.1e}")
+    text = f"{rounded:,.{max(0, 1 - math.floor(math.log10(rounded)))}f}"
     return f"−{text}" if value < 0 else text
 
 
@@ -143,7 +167,7 @@ _FORMATS = {
     "number": number,
     "precise": lambda value: f"{value:.4f}",
     "times": lambda value: f"{number(value)}×",
-    "integer": lambda value: f"{value:,.0f}",
+    "integer": lambda value: f"{value:,.0f}" if math.isfinite(value) else number(value),
     "percent": percent,
     "seconds": seconds,
 }

@@ -1,18 +1,45 @@
 """The kinds of chart that the report draws, as Vega-Lite specifications made by Altair.
 
 Every function takes plain records and returns a specification; what it shows is decided in figures.py. All
-widths follow the page. Hovering a mark shows the fields listed in ``tooltips``.
+widths follow the page. Hovering a mark shows the texts of its record.
 """
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
-from pipeline.report.style import BAND, INK, PHASE_COLOURS, RULE, Mark
+from pipeline.report.style import BAND, INK, PHASE_COLOURS, RULE, SOFT, Mark
 
 Record = Mapping[str, Any]
 LINEAR, LOG = "linear", "log"
+
+
+class _Drawing:
+    """Layers over named data; the records join the specification last, so that Altair does not copy them."""
+
+    def __init__(self) -> None:
+        self._records: list[Sequence[Record]] = []
+
+    def chart(self, records: Sequence[Record]) -> alt.Chart:
+        """Start a layer over the records; layers over the same list share it."""
+        known = [i for i, other in enumerate(self._records) if other is records]
+        if not known:
+            self._records.append(records)
+        return alt.Chart(alt.NamedData(name=f"d{known[0] if known else len(self._records) - 1}"))
+
+    def rule(self, value: float, axis: Mapping[str, Any], *, dashed: bool) -> alt.Chart:
+        """Mark a value on the x axis with a vertical line."""
+        mark = self.chart([{"x": value}]).mark_rule(strokeDash=[4, 3] if dashed else [1, 0], color=RULE)
+        return mark.encode(x=alt.X("x:Q", **axis))
+
+    def spec(self, layers: Sequence[alt.Chart], height: float) -> dict[str, Any]:
+        """Return the layers as one chart, as wide as the page lets it."""
+        spec = alt.layer(*layers).properties(height=height, width="container").to_dict()
+        del spec["config"]  # one configuration for the whole page: style.VEGA_CONFIG
+        return spec | {"datasets": {f"d{i}": list(records) for i, records in enumerate(self._records)}}
 
 
 def strip(
@@ -23,53 +50,38 @@ def strip(
     title: str,
     scale: str = LINEAR,
     floor_row: str = "",
-    floor: float | None = None,
-    ideal: float | None = None,
     threshold: float | None = None,
 ) -> dict[str, Any]:
-    """One row a method, one dot a data set, a bar at the aggregate.
+    """One row a method, one dot a data set, a tick at the aggregate.
 
     Args:
-        points: records with method, x, jitter (-1 .. 1), dataset, value, mcse and floor as text.
-        centres: records with method, x, value as text.
+        points: records with method, x, jitter (-1 .. 1) and texts.
+        centres: records with method, x and texts.
         rows: the methods from top to bottom.
         title: of the x axis.
         scale: of the x axis, "linear" or "log".
-        floor_row: name of the row that shows the floor's own spread, "" for none.
-        floor: where the floor's aggregate stands, drawn as a band from the ideal.
-        ideal: value of a perfect score.
+        floor_row: name of a further row, that of the floor's own values, "" for none.
         threshold: a value to mark with a dashed rule.
     """
+    drawing = _Drawing()
     names = [mark.method for mark in rows] + ([floor_row] if floor_row else [])
-    values = [point["x"] for point in points] + [value for value in (floor, threshold) if value is not None]
-    axis = _x_scale(scale, values)
+    known = [] if threshold is None else [threshold]
+    axis = _x_axis(title, scale, [point["x"] for point in points] + known)
     y = alt.Y("method:N", sort=names, title=None, scale=alt.Scale(domain=names))
-    x = alt.X("x:Q", title=title, scale=axis)
-    layers: list[alt.Chart] = []
-    if floor is not None and ideal is not None and scale == LINEAR:
-        layers.append(_rectangle([{"x": ideal, "x2": floor}], axis, title))
-    elif floor is not None:
-        layers.append(_rule(floor, axis, title, dashed=False))
-    if threshold is not None:
-        layers.append(_rule(threshold, axis, title, dashed=True))
-    layers.append(
-        _chart(points)
-        .mark_point(filled=True, size=22, opacity=0.55)
-        .encode(
-            x=x,
-            y=y,
-            yOffset=alt.YOffset("jitter:Q", scale=alt.Scale(domain=[-1.6, 1.6])),
-            color=_colour(rows, floor_row),
-            shape=_shape(rows, floor_row),
-            tooltip=_tooltips("method", "dataset", "parameter", "value", "mcse", "floor", records=points),
-        )
+    x = alt.X("x:Q", **axis)
+    dots = drawing.chart(points).mark_point(filled=True, size=24, opacity=0.6)
+    dots = dots.encode(
+        x=x,
+        y=y,
+        yOffset=alt.YOffset("jitter:Q", scale=alt.Scale(domain=[-1.6, 1.6])),
+        color=_colour(rows, floor_row),
+        shape=_shape(rows, floor_row),
+        tooltip=_tooltips(points, "method", "dataset", "value", "exact", "difference", "mcse", "floor"),
     )
-    layers.append(
-        _chart(centres)
-        .mark_tick(thickness=2.5, size=22, color=INK)
-        .encode(x=x, y=y, tooltip=_tooltips("method", "mean", "se", "floor", "datasets", records=centres))
-    )
-    return _spec(alt.layer(*layers).properties(height=24 * len(names)))
+    ticks = drawing.chart(centres).mark_tick(thickness=2.5, size=20, color=INK)
+    ticks = ticks.encode(x=x, y=y, tooltip=_tooltips(centres, "method", "aggregate", "se", "floor", "datasets"))
+    rule = [] if threshold is None else [drawing.rule(threshold, axis, dashed=True)]
+    return drawing.spec([*rule, dots, ticks], 24 * len(names))
 
 
 def dodged(
@@ -85,7 +97,7 @@ def dodged(
     """One row a group (a parameter or scenario), one mark a method with its interval, side by side.
 
     Args:
-        points: records with group, method, x, low, high and their texts.
+        points: records with group, method, x, low, high (the last two where known) and texts.
         groups: the rows from top to bottom.
         rows: the methods.
         title: of the x axis.
@@ -93,176 +105,179 @@ def dodged(
         bands: records with group, x, x2: the floor of each group.
         reference: a value to mark with a rule.
     """
-    values = [point[key] for point in points for key in ("x", "low", "high") if point.get(key) is not None]
+    drawing = _Drawing()
+    values = [point[key] for point in points for key in ("x", "low", "high") if key in point]
     values += [band[key] for band in bands for key in ("x", "x2")]
-    axis = _x_scale(scale, values)
+    values += [] if reference is None else [reference]
+    axis = _x_axis(title, scale, values)
+    methods = [mark.method for mark in rows]
     y = alt.Y("group:N", sort=list(groups), title=None, scale=alt.Scale(domain=list(groups), paddingInner=0.25))
-    offset = alt.YOffset("method:N", sort=[m.method for m in rows], scale=alt.Scale(domain=[m.method for m in rows]))
-    x = alt.X("x:Q", title=title, scale=axis)
+    offset = alt.YOffset("method:N", sort=methods, scale=alt.Scale(domain=methods))
     layers: list[alt.Chart] = []
     if bands:
-        layers.append(
-            _chart(bands)
-            .mark_bar(color=BAND, height=alt.RelativeBandSize(1.0))
-            .encode(x=x, x2="x2:Q", y=y, tooltip=_tooltips("group", "floor", records=bands))
-        )
+        band = drawing.chart(bands).mark_bar(color=BAND, height=alt.RelativeBandSize(1.0))
+        tooltip = _tooltips(bands, "group", "floor")
+        layers.append(band.encode(x=alt.X("x:Q", **axis), x2="x2:Q", y=y, tooltip=tooltip))
     if reference is not None:
-        layers.append(_rule(reference, axis, title, dashed=True))
-    intervals = [point for point in points if point.get("low") is not None]
-    colour = _colour(rows)
+        layers.append(drawing.rule(reference, axis, dashed=True))
+    intervals = drawing.chart([point for point in points if "low" in point]).mark_rule(strokeWidth=1.25)
     layers.append(
-        _chart(intervals)
-        .mark_rule(strokeWidth=1.25)
-        .encode(x=alt.X("low:Q", title=title, scale=axis), x2="high:Q", y=y, yOffset=offset, color=colour)
+        intervals.encode(x=alt.X("low:Q", **axis), x2="high:Q", y=y, yOffset=offset, color=_colour(rows))
     )
+    dots = drawing.chart(points).mark_point(filled=True, size=38, opacity=1)
     layers.append(
-        _chart(points)
-        .mark_point(filled=True, size=38, opacity=1)
-        .encode(
-            x=x,
+        dots.encode(
+            x=alt.X("x:Q", **axis),
             y=y,
             yOffset=offset,
-            color=colour,
+            color=_colour(rows),
             shape=_shape(rows),
-            tooltip=_tooltips("method", "group", "value", "se", "interval", "floor", "datasets", records=points),
+            tooltip=_tooltips(points, "method", "group", "value", "se", "interval", "floor", "datasets"),
         )
     )
-    return _spec(alt.layer(*layers).properties(height=(8 * len(rows) + 8) * len(groups)))
+    return drawing.spec(layers, (8 * len(rows) + 8) * len(groups))
 
 
-def densities(
-    curves: Sequence[Record], rows: Sequence[Mark], *, reference: str, truth: float | None
-) -> dict[str, Any]:
+def densities(points: Sequence[Record], rows: Sequence[Mark], truth: float | None) -> dict[str, Any]:
     """Overlay marginal densities: the reference as a grey area, each method as a line, the truth as a rule.
 
     Args:
-        curves: records with method, x, density.
+        points: records with x, ``reference`` and, by their position in ``rows``, m0, m1 ..: the densities.
         rows: the methods.
-        reference: name of the reference among the curves.
         truth: the true value, where known.
     """
-    x = alt.X("x:Q", title=None, scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(grid=False, tickCount=4))
-    y = alt.Y("density:Q", title=None, axis=None)
-    area = [record for record in curves if record["method"] == reference]
-    lines = [record for record in curves if record["method"] != reference]
-    layers: list[alt.Chart] = [
-        _chart(area).mark_area(color="#cfd5db", line={"color": RULE, "strokeWidth": 1}).encode(x=x, y=y),
-        _chart(lines)
-        .mark_line(strokeWidth=1.5)
-        .encode(x=x, y=y, color=_colour(rows), strokeDash=_dash(rows), tooltip=[alt.Tooltip("method:N")]),
-    ]
+    drawing = _Drawing()
+    axis = {
+        "title": None,
+        "scale": alt.Scale(zero=False, nice=False),
+        "axis": alt.Axis(grid=False, tickCount=4),
+    }
+    x, y = alt.X("x:Q", **axis), alt.Y("y:Q", title=None, axis=None)
+    area = drawing.chart(points).mark_area(color="#d5dadf")
+    layers = [area.encode(x=x, y=alt.Y("reference:Q", title=None, axis=None))]
+    curves = _unfolded(drawing.chart(points), rows).mark_line(strokeWidth=1.5)
+    encoding = {"color": _colour(rows), "strokeDash": _dash(rows), "tooltip": [alt.Tooltip("method:N")]}
+    layers.append(curves.encode(x=x, y=y, **encoding))
     if truth is not None:
-        layers.append(
-            _chart([{"x": truth, "truth": f"{truth:.4g}"}])
-            .mark_rule(strokeDash=[3, 3], color=INK)
-            .encode(x=x, tooltip=[alt.Tooltip("truth:N")])
-        )
-    return _spec(alt.layer(*layers).properties(height=92))
+        layers.append(drawing.rule(truth, axis, dashed=True))
+    return drawing.spec(layers, 92)
 
 
-def timeline(
+def memberships(
     points: Sequence[Record],
-    truth: Sequence[Record],
     rows: Sequence[Mark],
     *,
-    reference: str,
     title: str,
     x_title: str,
-    width_of_step: float,
+    series: bool,
+    difference: bool,
 ) -> dict[str, Any]:
-    """Membership probabilities along time (or along the observed value), over a band where the truth is.
+    """Membership probabilities along time as lines, or along the observed value as marks.
 
     Args:
-        points: records with method, x, p and n (the observation's number from 1).
-        truth: records with x, for the observations that truly belong to the component.
+        points: records with n (the observation's number), x, ``truth`` (whether it truly belongs to the
+            component), ``reference`` and, by their position in ``rows``, m0, m1 ..: the probabilities.
         rows: the methods.
-        reference: name of the reference among the points.
         title: of the y axis.
         x_title: of the x axis.
-        width_of_step: of a truth band, in units of x; 0 draws a tick below the axis instead.
+        series: whether x is a time, one unit a step.
+        difference: draw the methods' differences from the reference instead.
     """
-    x = alt.X("x:Q", title=x_title, scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(grid=False))
-    y = alt.Y(
-        "p:Q", title=title, scale=alt.Scale(domain=[-0.06, 1.06], nice=False), axis=alt.Axis(values=[0, 0.5, 1])
-    )
-    tooltip = _tooltips("method", "n", "p", records=points)
-    own = [record for record in points if record["method"] == reference]
-    others = [record for record in points if record["method"] != reference]
+    drawing = _Drawing()
+    x = alt.X("x:Q", title=x_title, scale=alt.Scale(zero=False, nice=False, padding=4), axis=alt.Axis(grid=False))
+    unit = {"scale": alt.Scale(domain=[-0.06, 1.06], nice=False), "axis": alt.Axis(values=[0, 0.5, 1])}
+    y_axis = {"axis": alt.Axis(tickCount=4)} if difference else unit
+    own = _unfolded(drawing.chart(points), rows)
+    base = drawing.chart(points)
+    is_true = base.transform_filter("datum.truth")
+    knows_truth = any(point["truth"] for point in points)
     layers: list[alt.Chart] = []
-    if truth and width_of_step > 0:
-        bands = [{"x": t["x"] - width_of_step / 2, "x2": t["x"] + width_of_step / 2} for t in truth]
-        layers.append(_chart(bands).mark_rect(color="#eef0f2").encode(x=x, x2="x2:Q"))
-    elif truth:
-        ticks = [{"x": t["x"], "p": -0.04} for t in truth]
-        layers.append(_chart(ticks).mark_tick(color=RULE, size=7, thickness=1, orient="vertical").encode(x=x, y=y))
-    layers += [
-        _chart(own).mark_line(color="#b3bbc4", strokeWidth=5).encode(x=x, y=y, order="x:Q", tooltip=tooltip),
-        _chart(others)
-        .mark_line(strokeWidth=1.25)
-        .encode(x=x, y=y, order="x:Q", color=_colour(rows), strokeDash=_dash(rows), tooltip=tooltip),
-    ]
-    return _spec(alt.layer(*layers).properties(height=150))
+    if knows_truth and series:
+        edges = is_true.transform_calculate(low="datum.x - 0.5", high="datum.x + 0.5")
+        layers.append(edges.mark_rect(color="#eef0f2").encode(x=alt.X("low:Q", title=x_title), x2="high:Q"))
+    elif knows_truth and not difference:
+        ticks = is_true.mark_tick(color=RULE, size=7, thickness=1, orient="vertical")
+        layers.append(ticks.encode(x=x, y=alt.Y(datum=-0.04)))
+    if difference:
+        layers.append(drawing.chart([{"y": 0}]).mark_rule(color=SOFT, strokeWidth=0.75).encode(y="y:Q"))
+        own = own.transform_calculate(y="datum.y - datum.reference")
+    else:
+        reference = alt.Y("reference:Q", title=title, **y_axis)
+        tooltip = [alt.Tooltip("n:Q"), alt.Tooltip("reference:Q", format=".3f")]
+        if series:
+            behind = base.mark_line(color="#b3bbc4", strokeWidth=5)
+        else:
+            behind = base.mark_point(color="#c3cad1", filled=True, size=80, opacity=1)
+        layers.append(behind.encode(x=x, y=reference, tooltip=tooltip))
+    number = alt.Tooltip("y:Q", title="difference" if difference else "p", format=".3f")
+    encoding = {
+        "x": x,
+        "y": alt.Y("y:Q", title=title, **y_axis),
+        "color": _colour(rows),
+        "tooltip": [alt.Tooltip("method:N"), alt.Tooltip("n:Q"), number],
+    }
+    if series:
+        layers.append(own.mark_line(strokeWidth=1.25).encode(strokeDash=_dash(rows), **encoding))
+    else:
+        layers.append(own.mark_point(filled=True, size=16, opacity=0.8).encode(shape=_shape(rows), **encoding))
+    return drawing.spec(layers, 150)
 
 
 def stacked_phases(records: Sequence[Record], methods: Sequence[str], *, title: str) -> dict[str, Any]:
     """Horizontal bars of seconds by phase.
 
     Args:
-        records: with method, phase, s (seconds), order and the text of the time.
+        records: with method, phase, s (seconds), order and texts.
         methods: from top to bottom.
         title: of the x axis.
     """
+    drawing = _Drawing()
     phases = [phase for phase in PHASE_COLOURS if any(record["phase"] == phase for record in records)]
     colours = alt.Scale(domain=phases, range=[PHASE_COLOURS[phase] for phase in phases])
-    chart = (
-        _chart(records)
-        .mark_bar(stroke="#fff", strokeWidth=0.5)
-        .encode(
-            x=alt.X("s:Q", title=title, stack="zero"),
-            y=alt.Y("method:N", sort=list(methods), title=None, scale=alt.Scale(domain=list(methods))),
-            color=alt.Color("phase:N", scale=colours, legend=alt.Legend(title=None, symbolType="square", columns=6)),
-            order=alt.Order("order:Q"),
-            tooltip=_tooltips("method", "phase", "time", "share", records=records),
-        )
+    bars = drawing.chart(records).mark_bar(stroke="#fff", strokeWidth=0.5)
+    bars = bars.encode(
+        x=alt.X("s:Q", title=title, stack="zero"),
+        y=alt.Y("method:N", sort=list(methods), title=None, scale=alt.Scale(domain=list(methods))),
+        color=alt.Color("phase:N", scale=colours, legend=alt.Legend(title=None, symbolType="square", columns=6)),
+        order=alt.Order("order:Q"),
+        tooltip=_tooltips(records, "method", "phase", "time", "share"),
     )
-    return _spec(chart.properties(height=22 * len(methods)))
+    return drawing.spec([bars], 22 * len(methods))
 
 
 def trade_off(records: Sequence[Record], rows: Sequence[Mark], *, x_title: str, y_title: str) -> dict[str, Any]:
-    """Scatter of cost (x, log) against error (y, log) with each point named.
+    """Scatter of cost (x, log) against error (y, log) with each point named; a dashed line at error 1.
 
     Args:
-        records: with method, x, y and their texts.
+        records: with method, x, y and texts.
         rows: the methods.
         x_title: of the cost axis.
         y_title: of the error axis.
     """
-    x_scale = _x_scale(LOG, [record["x"] for record in records], margin=1.6)
-    y_scale = _x_scale(LOG, [record["y"] for record in records] + [1.0], margin=1.5)
-    x = alt.X("x:Q", title=x_title, scale=x_scale)
-    y = alt.Y("y:Q", title=y_title, scale=y_scale)
-    base = _chart(records).encode(x=x, y=y)
-    layers = [
-        _chart([{"y": 1.0}]).mark_rule(strokeDash=[4, 3], color=RULE).encode(y=y),
-        base.mark_text(align="left", dx=8, dy=1, fontSize=11, color=INK).encode(text="method:N"),
-        base.mark_point(filled=True, size=64, opacity=1).encode(
-            color=_colour(rows),
-            shape=_shape(rows),
-            tooltip=_tooltips("method", "cost", "error", "datasets", records=records),
-        ),
-    ]
-    return _spec(alt.layer(*layers).properties(height=230))
+    drawing = _Drawing()
+    x = alt.X("x:Q", **_x_axis(x_title, LOG, [record["x"] for record in records], margin=2.0))
+    y_axis = _x_axis(y_title, LOG, [record["y"] for record in records] + [1.0], margin=1.5)
+    y = alt.Y("y:Q", **y_axis)
+    middle = math.sqrt(min(r["x"] for r in records) * max(r["x"] for r in records))
+    layers = [drawing.chart([{"y": 1.0}]).mark_rule(strokeDash=[4, 3], color=RULE).encode(y=y)]
+    # Names stand on the side of their point where there is room.
+    for align, dx, side in (
+        ("left", 8, [record for record in records if record["x"] <= middle]),
+        ("right", -8, [record for record in records if record["x"] > middle]),
+    ):
+        text = drawing.chart(side).mark_text(align=align, dx=dx, dy=-7, fontSize=11, color=INK)
+        layers.append(text.encode(x=x, y=y, text="method:N"))
+    dots = drawing.chart(records).mark_point(filled=True, size=64, opacity=1)
+    tooltip = _tooltips(records, "method", "cost", "error", "datasets")
+    layers.append(dots.encode(x=x, y=y, color=_colour(rows), shape=_shape(rows), tooltip=tooltip))
+    return drawing.spec(layers, 230)
 
 
-def _chart(records: Sequence[Record]) -> alt.Chart:
-    # Inline values, so that no row limit and no global data transformer applies.
-    return alt.Chart(alt.InlineData(values=[dict(record) for record in records]))
-
-
-def _spec(chart: alt.LayerChart | alt.Chart) -> dict[str, Any]:
-    spec = chart.properties(width="container").to_dict()
-    spec.pop("config", None)  # one shared configuration for the page (style.VEGA_CONFIG)
-    return spec
+def _unfolded(chart: alt.Chart, rows: Sequence[Mark]) -> alt.Chart:
+    """Turn the columns m0, m1 .. into rows with method and y; wide records make a much smaller page."""
+    names = json.dumps({f"m{i}": mark.method for i, mark in enumerate(rows)})
+    unfolded = chart.transform_fold([f"m{i}" for i in range(len(rows))], as_=["key", "y"])
+    return unfolded.transform_filter("isValid(datum.y)").transform_calculate(method=f"{names}[datum.key]")
 
 
 def _colour(rows: Sequence[Mark], extra: str = "") -> alt.Color:
@@ -284,23 +299,27 @@ def _dash(rows: Sequence[Mark]) -> alt.StrokeDash:
     return alt.StrokeDash("method:N", scale=scale, legend=None)
 
 
-def _tooltips(*fields: str, records: Sequence[Record]) -> list[alt.Tooltip]:
+def _tooltips(records: Sequence[Record], *fields: str) -> list[alt.Tooltip]:
     present = {key for record in records for key in record}
     return [alt.Tooltip(f"{name}:N", title=name) for name in fields if name in present]
 
 
-def _x_scale(scale: str, values: Sequence[float], margin: float = 1.25) -> alt.Scale:
-    if scale == LOG:
-        positive = [value for value in values if value > 0] or [1.0]
-        return alt.Scale(type="log", domain=[min(positive) / margin, max(positive) * margin], nice=False)
-    return alt.Scale(zero=False, nice=True)
+def _x_axis(title: str, scale: str, values: Sequence[float], margin: float = 1.25) -> dict[str, Any]:
+    if scale == LINEAR:
+        return {"title": title, "scale": alt.Scale(zero=False, nice=True)}
+    positive = [value for value in values if value > 0] or [1.0]
+    low, high = min(positive) / margin, max(positive) * margin
+    return {
+        "title": title,
+        "scale": alt.Scale(type="log", domain=[low, high], nice=False),
+        "axis": alt.Axis(values=_log_ticks(low, high), format="~g"),
+    }
 
 
-def _rectangle(records: Sequence[Record], scale: alt.Scale, title: str) -> alt.Chart:
-    return _chart(records).mark_rect(color=BAND).encode(x=alt.X("x:Q", title=title, scale=scale), x2="x2:Q")
-
-
-def _rule(value: float, scale: alt.Scale, title: str, *, dashed: bool) -> alt.Chart:
-    dash = [4, 3] if dashed else [1, 0]
-    mark = _chart([{"x": value}]).mark_rule(strokeDash=dash, color=RULE)
-    return mark.encode(x=alt.X("x:Q", title=title, scale=scale))
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2, 5 of every decade, or powers of ten where the range is wide."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if math.log10(high / low) < 2.2 else (1,)
+    every = max(1, round(math.log10(high / low) / 6))
+    ticks = [step * 10.0**decade for decade in decades if decade % every == 0 for step in steps]
+    return [tick for tick in ticks if low <= tick <= high]

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.report.cells import number
-from pipeline.report.scoring import VERDICT_MEANINGS, VERDICT_WORDS, metric
+from pipeline.report.scoring import METRICS, VERDICT_MEANINGS, VERDICT_WORDS
 
 
 @dataclass(frozen=True)
@@ -132,24 +131,24 @@ _TERMS = (
 
 def make_glossary(metrics: Iterable[str]) -> dict[str, Entry]:
     """Return the entries by anchor: the report's words first, then the metrics in the order given."""
-    words = (*_TERMS, *_verdict_entry())
-    entries = [*words, *(_metric_entry(name) for name in metrics)]
+    entries = [_verdict_entry(), *_TERMS, *(_metric_entry(name) for name in metrics)]
     return {entry.anchor: entry for entry in entries}
 
 
-def _verdict_entry() -> tuple[Entry, ...]:
+def _verdict_entry() -> Entry:
     text = " ".join(f"{VERDICT_WORDS[label].capitalize()}: {meaning}." for label, meaning in VERDICT_MEANINGS.items())
-    return (Entry("verdict", "Verdict", text),)
+    return Entry("verdict", "Verdict", text)
 
 
 def _metric_entry(name: str) -> Entry:
-    info = metric(name)
+    info = METRICS[name]
     details = [
         ("Formula", info.formula),
         ("Unit", info.unit),
-        ("Better", f"{info.direction}; ideal {number(info.ideal)}"),
+        ("Better", f"{info.direction}; ideal {info.ideal:g}"),
         ("Summary", f"{info.summary} over data sets"),
         ("Floor", info.floor),
+        ("Limit for “close”", "" if info.close is None else f"{info.close:g}"),
         ("Source", info.source),
     ]
     kept = tuple((label, text) for label, text in details if text)

@@ -67,6 +67,7 @@ def render_html(run: Run) -> str:
     rows = marks(run.methods)
     script, vega = _template_text("report.js"), _vega()
     present = set(run.scores["metric"])
+    glossary = make_glossary(name for name in METRICS if name in present)
     context = {
         "title": TITLE,
         "run_name": run.name,
@@ -80,7 +81,11 @@ def render_html(run: Run) -> str:
         "verdict_words": VERDICT_WORDS,
         "status_glyphs": STATUS_GLYPHS,
         "max_draws": MAX_DRAWS,
-        "glossary": make_glossary(name for name in METRICS if name in present),
+        "glossary": glossary,
+        "glossary_parts": (
+            ("Words", [entry for anchor, entry in glossary.items() if anchor not in METRICS]),
+            ("Metrics", [entry for anchor, entry in glossary.items() if anchor in METRICS]),
+        ),
         "overview": make_overview(run, judgements, factors),
         "posterior": posterior_section(run, summary, rows),
         "classification": classification_section(run, summary, rows),

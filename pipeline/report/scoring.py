@@ -1,13 +1,14 @@
 """What the report takes from pipeline.scores: aggregates, verdicts and speedups in the shape that it shows."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.scores.aggregate import aggregate
-from pipeline.scores.metric import Metric
 from pipeline.scores.metrics import METRICS
 from pipeline.scores.verdict import MAX_FAILED_SHARE, NOISE_SE, verdicts
 
@@ -24,7 +25,7 @@ VERDICT_MEANINGS = {
     "fit failed",
     "close": "every judged score within its limit",
     "biased": "some judged score beyond its limit",
-    "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed",
+    "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed, or none gave scores",
     "unscored": "no data set had a certified reference",
 }
 
@@ -38,19 +39,14 @@ class Judgement:
         reasons: what keeps the method from a better word.
         n_scored: data sets scored.
         n_failed: data sets whose fit failed or timed out.
-        decisive: rows of the summary: the judged scores that stand furthest along their limit, worst first.
+        decisive: the judged scores as rows of the summary with their ``limit``, the furthest along it first.
     """
 
     label: str
     reasons: str
     n_scored: int
     n_failed: int
-    decisive: tuple[dict, ...]
-
-
-def metric(name: str) -> Metric:
-    """Return what there is to know of a metric."""
-    return METRICS[name]
+    decisive: tuple[dict[str, Any], ...]
 
 
 def kind_of(name: str) -> str:
@@ -100,10 +96,16 @@ def judge_all(
     return out
 
 
-def _along_limit(summary: pd.DataFrame) -> tuple[dict, ...]:
-    judged = []
-    for row in summary.to_dict("records"):
-        info = METRICS[row["metric"]]
-        if info.close is not None and not math.isnan(row["value"]):
-            judged.append(((row["value"] - info.ideal) / (info.close - info.ideal), row))
-    return tuple(row for _, row in sorted(judged, key=lambda pair: -pair[0]))
+def limit_share(row: Mapping[str, Any]) -> float:
+    """Return how far along its metric's limit a judged aggregate stands: 0 at the ideal, 1 at the limit."""
+    ideal = METRICS[row["metric"]].ideal
+    return (row["value"] - ideal) / (row["limit"] - ideal)
+
+
+def _along_limit(summary: pd.DataFrame) -> tuple[dict[str, Any], ...]:
+    judged = [
+        {**row, "limit": METRICS[row["metric"]].close}
+        for row in summary.to_dict("records")
+        if METRICS[row["metric"]].close is not None and not math.isnan(row["value"])
+    ]
+    return tuple(sorted(judged, key=limit_share, reverse=True))

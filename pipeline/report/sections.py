@@ -5,32 +5,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from pipeline.report import figures
-from pipeline.report.cells import number, seconds
+from pipeline.report import figures, tables
+from pipeline.report.cells import Table, number, seconds
 from pipeline.report.costs import phase_seconds
+from pipeline.report.example_figures import density_overlays, membership_figures
 from pipeline.report.examples import REFERENCE, Example
 from pipeline.report.figures import Figure
 from pipeline.report.inputs import Run
-from pipeline.report.overview import YARDSTICK
 from pipeline.report.scoring import KINDS, METRICS, kind_of
+from pipeline.report.sentences import YARDSTICK
 from pipeline.report.style import Mark
 from pipeline.scores.timing import costs
 
 _ERROR = "sliced_wasserstein"  # the error axis of accuracy against cost: the whole posterior in one number
+_NO_TRUTH = (
+    "The true components are not known here. Scores that need them (accuracy, log loss, Brier score, calibration error) "
+    "are their expected values under the reference’s probabilities."
+)
 _SKIPPED = ("c2st_auc",)  # says what c2st says; it stands in the tables
+_DRAWN_MEMBERSHIP = ("accuracy", "ece", "excess_log_loss", "total_variation")  # the table of means has all
 
 
 @dataclass(frozen=True)
 class ExampleNote:
-    """What is said of an example data set; ``size`` is the CSS class of its grid."""
+    """What is said of an example data set; ``series`` where its observations stand in order of time."""
 
     dataset: int
     marks: tuple[Mark, ...]
     has_truth: bool = False
     note: str = ""
-    size: str = ""
+    series: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,10 @@ class PosteriorPart:
 
 @dataclass(frozen=True)
 class KindPart:
-    """Classification scores of one kind of membership."""
+    """Classification scores of one kind of membership: a small table of means, and figures."""
 
     title: str
+    means: Table
     strips: list[Figure]
 
 
@@ -85,9 +93,7 @@ def posterior_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> 
         names = [name for name in METRICS if name in set(here["metric"]) and not kind_of(name)]
         dots = [figures.parameter_dots(summary, scenario, n, rows) for n in names if METRICS[n].per_parameter]
         joint = [n for n in names if not METRICS[n].per_parameter and n not in _SKIPPED]
-        strips = [
-            figures.score_strip(run.scores, summary, scenario, n, rows, floor_row=figures.FLOOR_ROW) for n in joint
-        ]
+        strips = [figures.score_strip(run.scores, summary, scenario, n, rows) for n in joint]
         example = run.examples.get(scenario)
         shown = tuple(mark for mark in rows if mark.method in set(here["method"]))
         parts.append(
@@ -96,7 +102,7 @@ def posterior_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> 
                 marks=shown,
                 dots=_kept(dots),
                 strips=_kept(strips),
-                densities=figures.density_overlays(example, scenario, rows) if example else [],
+                densities=density_overlays(example, scenario, rows) if example else [],
                 example=_example_note(example, rows) if example else None,
                 nothing="" if len(here) else _why_unscored(run, scenario),
             )
@@ -112,16 +118,17 @@ def classification_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]
         kinds = []
         for kind in KINDS:
             names = [name for name in METRICS if name in present and kind_of(name) == kind]
-            strips = [
-                figures.score_strip(run.scores, summary, scenario, n, rows, floor_row=figures.EXACT_ROW) for n in names
-            ]
-            if _kept(strips):
-                kinds.append(KindPart(kind.capitalize(), _kept(strips)))
+            if names:
+                drawn = [name for name in names if name.removeprefix(f"{kind}_") in _DRAWN_MEMBERSHIP]
+                strips = [figures.score_strip(run.scores, summary, scenario, n, rows) for n in drawn]
+                means = tables.membership_means(summary, scenario, kind, names)
+                kinds.append(KindPart(kind.capitalize(), means, _kept(strips)))
         example = run.examples.get(scenario)
-        timelines = figures.membership_timelines(example, scenario, rows) if example else []
+        timelines = membership_figures(example, scenario, rows) if example else []
         if kinds or timelines:
             note = _example_note(example, rows) if example and timelines else None
-            parts.append(ClassificationPart(scenario, "", kinds, timelines, note))
+            unknown = example is not None and not (example.true_component >= 0).any()
+            parts.append(ClassificationPart(scenario, _NO_TRUTH if unknown else "", kinds, timelines, note))
     return parts
 
 
@@ -164,14 +171,13 @@ def _scatter(run: Run, summary: pd.DataFrame, scenario: str, rows: Sequence[Mark
                 "datasets": row["n_datasets"],
             }
         )
-    return figures.cost_scatter(records, scenario, rows, "error / floor (log scale)")
+    return figures.cost_scatter(records, scenario, rows)
 
 
 def _example_note(example: Example, rows: Sequence[Mark]) -> ExampleNote:
-    has_truth = bool((example.true_component >= 0).any())
     is_series = example.family == "hmm"
-    text = "Thick grey: the reference. "
-    if has_truth:
+    text = "Grey: the reference. "
+    if (example.true_component >= 0).any():
         text += (
             "Shaded: times at which the state truly is the one named. "
             if is_series
@@ -182,9 +188,9 @@ def _example_note(example: Example, rows: Sequence[Mark]) -> ExampleNote:
     return ExampleNote(
         dataset=example.dataset,
         marks=tuple(mark for mark in rows if mark.method in example.sources and mark.method != REFERENCE),
-        has_truth=has_truth,
+        has_truth=bool(np.isfinite(example.truth).any()),
         note=text.strip(),
-        size="" if not is_series else "wide",
+        series=is_series,
     )
 
 

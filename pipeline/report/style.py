@@ -26,7 +26,7 @@ PHASE_COLOURS = {
 
 VEGA_CONFIG = {
     "background": None,
-    "font": 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "DejaVu Sans", sans-serif',
+    "font": '-apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", system-ui, sans-serif',
     "view": {"stroke": None},
     "axis": {
         "labelColor": INK,

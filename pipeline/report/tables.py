@@ -1,14 +1,14 @@
 """The report's tables but for the first screen's: scores, fits, timings, failures, certificates."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.report.cells import Column, Table, make_table
+from pipeline.report.cells import Column, Table, make_table, number
 from pipeline.report.inputs import REFERENCE_METHODS, Run
-from pipeline.report.scoring import VERDICT_WORDS, Judgement, kind_of, metric
+from pipeline.report.scoring import METRICS, VERDICT_WORDS, Judgement, kind_of
 
 MAX_ROWS = 1500  # rows of one table; what is left out stands in scores.csv, and the table says so
 MAX_WORST = 60
@@ -65,6 +65,34 @@ def classification(summary: pd.DataFrame) -> Table:
     )
 
 
+def membership_means(summary: pd.DataFrame, scenario: str, kind: str, names: Sequence[str]) -> Table:
+    """One row a method, one column a metric: its aggregate, its floor behind it."""
+    here = summary[(summary["scenario"] == scenario) & (summary["parameter"] == "")]
+    records = []
+    for method in dict.fromkeys(here["method"]):
+        own = here[(here["method"] == method)].set_index("metric")
+        record: dict[str, Any] = {"method": method}
+        for name in names:
+            if name in own.index:
+                record[name] = own.at[name, "value"]
+                record[f"{name} aside"] = f"({number(float(own.at[name, 'floor']))})"
+                record["n"] = own.at[name, "n_datasets"]
+        if len(record) > 1:
+            records.append(record)
+    titles = {name: METRICS[name].title.removeprefix(f"{kind} ") for name in names}
+    return make_table(
+        f"means-{scenario}-{kind}",
+        f"{kind.capitalize()} on {scenario}",
+        (
+            Column("method", "Method"),
+            *(Column(name, title[:1].upper() + title[1:], "number", term=name) for name, title in titles.items()),
+            Column("n", "Data sets", "integer", term="data-set"),
+        ),
+        records,
+        note="Means over data sets; in brackets what the exact posterior (the second reference run) scores.",
+    )
+
+
 def fits(run: Run) -> Table:
     """One row a fit: its status, its whole-posterior scores, its worst parameters and its cost."""
     keys = ["scenario", "dataset", "method"]
@@ -85,7 +113,7 @@ def fits(run: Run) -> Table:
         _DATASET,
         _METHOD,
         Column("status", "Status", "status", term="status", filtered=True),
-        *(Column(name, metric(name).title, "number", term=name) for name in names),
+        *(Column(name, METRICS[name].title, "number", term=name) for name in names),
         Column("wall_s", "Wall time, s", "number", term="wall-time"),
     ]
     note = "For metrics of single parameters the value furthest from zero, as a size."

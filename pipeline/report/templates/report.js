@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const PAGE = 15;
+  const PAGE = 15; // rows shown at first; a few more are shown rather than hidden
+  const SLACK = 5;
   const element = (tag, properties = {}, ...children) => {
     const node = Object.assign(document.createElement(tag), properties);
     node.append(...children);
@@ -38,6 +39,19 @@
     let query = "";
     let all = false;
 
+    // On narrow screens rows turn into lines of named values (report.css); the roles keep them a table.
+    const label = (node, role) => node.setAttribute("role", role);
+    [table, table.tHead, body].forEach((node, i) => label(node, i === 0 ? "table" : "rowgroup"));
+    [table.tHead.rows[0], ...rows].forEach((row) => label(row, "row"));
+    headers.forEach((header) => label(header, "columnheader"));
+    rows.forEach((row) => [...row.cells].forEach((cell, column) => {
+      const { label: name, kind } = headers[column].dataset;
+      label(cell, "cell");
+      cell.dataset.label = name;
+      if (raw(cell) === "") cell.classList.add("none");
+      else if (kind === "text" && (name === "Scenario" || name === "Method")) cell.classList.add("name");
+    }));
+
     const status = element("span", { role: "status" });
     const more = element("button", { type: "button", className: "more" });
     const tools = element("div", { className: "tools" });
@@ -52,10 +66,12 @@
     };
     const draw = () => {
       const kept = matching();
-      const shown = all ? kept : kept.slice(0, PAGE);
+      const short = kept.length <= PAGE + SLACK;
+      const shown = all || short ? kept : kept.slice(0, PAGE);
       body.replaceChildren(...shown);
-      status.textContent = `${shown.length} of ${kept.length}${kept.length < rows.length ? ` matching, ${rows.length} in all` : ""} rows`;
-      more.hidden = kept.length <= PAGE;
+      const some = kept.length < rows.length ? `${kept.length} matching of ${rows.length}` : `${rows.length}`;
+      status.textContent = shown.length < kept.length ? `${shown.length} of ${some} rows` : `${some} rows`;
+      more.hidden = short;
       more.textContent = all ? `Show the first ${PAGE} only` : `Show all ${kept.length} rows`;
     };
     const sort = (column) => {
@@ -71,10 +87,10 @@
     };
 
     headers.forEach((header, column) => {
-      const label = header.querySelector(".label");
-      const button = element("button", { type: "button", className: "sort", textContent: label.textContent });
+      const text = header.querySelector(".label");
+      const button = element("button", { type: "button", className: "sort", textContent: text.textContent });
       button.addEventListener("click", () => sort(column));
-      label.replaceWith(button);
+      text.replaceWith(button);
     });
     if (rows.length > 5) {
       const input = element("input", { type: "search", size: 14, autocomplete: "off" });
@@ -143,6 +159,7 @@
     document.documentElement.dataset.charts = "drawn";
   }
 
-  document.querySelectorAll(".tablebox").forEach(enhance);
+  document.documentElement.classList.add("js");
+  document.querySelectorAll(".tablebox:has(table)").forEach(enhance);
   drawCharts();
 })();

@@ -1,0 +1,177 @@
+"""Plain sentences made from numbers: they say what the numbers beside them say, and nothing else."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.report.cells import short
+from pipeline.report.scoring import METRICS, VERDICT_WORDS
+
+YARDSTICK = "nuts"
+_GOOD = ("indistinguishable", "close")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of one method on one scenario.
+
+    Attributes:
+        scenario: its name.
+        label: the verdict.
+        n_tried, n_failed: fits on data sets with a certified reference (or failed), and how many failed.
+        speedup: by wall time, its low and its high (NaN for a single data set); None where unknown.
+        mean_error: root mean square error of posterior means, in sds; NaN where unknown.
+        log_sd_ratio: root mean square of the log ratio of posterior sds; NaN where unknown.
+        mean_log_sd_ratio: its plain mean, whose sign tells too narrow from too wide.
+        worst: title, value and limit of the judged score furthest beyond its limit; None where none is.
+    """
+
+    scenario: str
+    label: str
+    n_tried: int
+    n_failed: int
+    speedup: tuple[float, float, float] | None
+    mean_error: float
+    log_sd_ratio: float
+    mean_log_sd_ratio: float
+    worst: tuple[str, float, float] | None
+
+
+class Judged(Protocol):
+    """A method with its findings."""
+
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """One for each scenario."""
+        ...
+
+
+def method_sentence(method: str, findings: Sequence[Finding]) -> str:
+    """Say how a method did over all scenarios."""
+    parts = [_verdicts(findings), _errors(findings)]
+    if method == YARDSTICK:
+        parts = ["The yardstick, at its usual length and with its own seed.", *parts]
+    else:
+        parts.append(_speed(findings))
+    return " ".join(part for part in [*parts, _failures(findings)] if part)
+
+
+def answer(methods: Sequence[Judged]) -> str:
+    """Answer the report's question in two or three sentences."""
+    rivals = [row for row in methods if row.method != YARDSTICK]
+    if not rivals:
+        return "This run compares no approximation with NUTS."
+    judged = [row for row in rivals if any(finding.label != "unscored" for finding in row.findings)]
+    if not judged:
+        return "No approximation could be judged, because nothing could be scored."
+    exact = [row for row in judged if all(f.label == "indistinguishable" for f in row.findings)]
+    near = [row for row in judged if all(f.label in _GOOD for f in row.findings) and row not in exact]
+    rest = [row for row in judged if row not in exact and row not in near]
+    parts = []
+    if exact:
+        parts.append(f"Indistinguishable from certified NUTS on every scenario: {_with_speed(exact)}.")
+    else:
+        parts.append("No approximation is indistinguishable from certified NUTS on every scenario.")
+    if near:
+        parts.append(f"At least close on every scenario: {_with_speed(near)}.")
+    for label, words in (("biased", "Biased on some scenario"), ("failed", "Failing on some scenario")):
+        names = [row.method for row in rest if any(finding.label == label for finding in row.findings)]
+        if names:
+            parts.append(f"{words}: {join(names)}.")
+    return " ".join(parts)
+
+
+def join(names: Sequence[str]) -> str:
+    """Join names in prose: a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _with_speed(rows: Sequence[Judged]) -> str:
+    texts = []
+    for row in rows:
+        span = _span([finding.speedup[0] for finding in row.findings if finding.speedup])
+        texts.append(f"{row.method} ({span} times as fast)" if span else row.method)
+    return join(texts)
+
+
+def _verdicts(findings: Sequence[Finding]) -> str:
+    words = {**VERDICT_WORDS, "failed": "too many failures"}
+    found = {
+        label: [finding.scenario for finding in findings if finding.label == label]
+        for label in words
+        if any(finding.label == label for finding in findings)
+    }
+    if not found:
+        return "Not run."
+    if len(found) == 1 and len(findings) > 1:
+        label = next(iter(found))
+        return f"{words[label].capitalize()} on {'both' if len(findings) == 2 else 'all'} scenarios."
+    text = "; ".join(f"{words[label]} on {join(names)}" for label, names in found.items())
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _errors(findings: Sequence[Finding]) -> str:
+    """Say how large the errors are where they are beyond their limits."""
+    parts = []
+    means = [f for f in findings if _beyond("mean_error_sd", f.mean_error)]
+    if means:
+        parts.append(f"posterior means err by {_span([f.mean_error for f in means])} sd{_where(means, findings)}")
+    spreads = [f for f in findings if _beyond("log_sd_ratio", f.log_sd_ratio)]
+    if spreads:
+        parts.append(f"posterior sds are {_spread_error(spreads)}{_where(spreads, findings)}")
+    others = [f for f in findings if f.label == "biased" and f.worst and not _has_marginal_error(f)]
+    if others:
+        worst = max(others, key=lambda finding: finding.worst[1] / finding.worst[2] if finding.worst else 0)
+        title, value, limit = worst.worst or ("", 0.0, 0.0)
+        parts.append(f"{title} is {short(value)} on {worst.scenario}, beyond the limit of {short(limit)}")
+    text = " and ".join(parts) if len(parts) < 3 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _spread_error(spreads: Sequence[Finding]) -> str:
+    if all(f.mean_log_sd_ratio < -0.7 * f.log_sd_ratio for f in spreads):
+        return f"{_span([-100 * math.expm1(f.mean_log_sd_ratio) for f in spreads], '%')} too small"
+    if all(f.mean_log_sd_ratio > 0.7 * f.log_sd_ratio for f in spreads):
+        return f"{_span([100 * math.expm1(f.mean_log_sd_ratio) for f in spreads], '%')} too large"
+    return f"off by a factor of {_span([math.exp(f.log_sd_ratio) for f in spreads])}"
+
+
+def _where(some: Sequence[Finding], everything: Sequence[Finding]) -> str:
+    return "" if len(some) == len(everything) else f" on {join([finding.scenario for finding in some])}"
+
+
+def _has_marginal_error(finding: Finding) -> bool:
+    return _beyond("mean_error_sd", finding.mean_error) or _beyond("log_sd_ratio", finding.log_sd_ratio)
+
+
+def _beyond(name: str, value: float) -> bool:
+    limit = METRICS[name].close
+    return limit is not None and math.isfinite(value) and value > limit
+
+
+def _speed(findings: Sequence[Finding]) -> str:
+    values = [finding.speedup[0] for finding in findings if finding.speedup]
+    if not values:
+        return ""
+    if max(values) < 1:
+        return f"Slower than NUTS: {_span(values)} times its speed."
+    return f"{_span(values)} times as fast as NUTS."
+
+
+def _failures(findings: Sequence[Finding]) -> str:
+    failed, tried = sum(f.n_failed for f in findings), sum(f.n_tried for f in findings)
+    return f"{failed} of {tried} fits failed." if failed else ""
+
+
+def _span(values: Sequence[float], unit: str = "") -> str:
+    """Say a range in two digits: "4.4 to 5.9", or one number where both ends read the same."""
+    if not values:
+        return ""
+    low, high = short(min(values)), short(max(values))
+    return f"{low}{unit}" if low == high else f"{low}{unit} to {high}{unit}"
