@@ -100,12 +100,10 @@ def explained_os_errors(path: Path) -> Iterator[None]:
         where = error.filename or path
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise disk_full(where) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise UserError(
-                f"The cache folder {cache_folder()} cannot be written ({error.strerror}: {where}).\n"
-                f"Set the environment variable {FOLDER_VARIABLE} to a folder of your own."
-            ) from error
-        raise
+        raise UserError(
+            f"The cache folder {cache_folder()} cannot be written ({error.strerror}: {where}).\n"
+            f"Set the environment variable {FOLDER_VARIABLE} to a folder of your own."
+        ) from error
 
 
 def disk_full(where: object) -> UserError:

@@ -17,6 +17,8 @@ from pipeline.stan.toolchain import Embedded
 
 SOURCES = Path(__file__).parents[2] / "stan" / "embedded"
 EXPORTS = SOURCES / "bridgestan" / "exports.map"
+# What takes most time to compile, to be begun first.
+LONGEST = ("estimation", "sampling", "contexts")
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,12 @@ def _common_units(tools: Embedded, part: str) -> list[Unit]:
         for file in files
         if file.suffix in (".h", ".hpp")
     )
+    sources = sorted(
+        (file for file in files if file.suffix == ".cpp"),
+        key=lambda file: LONGEST.index(file.stem) if file.stem in LONGEST else len(LONGEST),
+    )
     return [
-        _unit(tools, f"{part}-{file.stem}", part, file, file.read_text(), headers)
-        for file in files
-        if file.suffix == ".cpp"
+        _unit(tools, f"{part}-{file.stem}", part, file, file.read_text(), headers) for file in sources
     ]
 
 
@@ -203,8 +207,6 @@ def _link(
         name: objects("model", "cmdstan"),
     }
 
-    if not objects("cmdstan"):
-        del commands[name]  # until the driver is here
     costs = []
     for target, inputs in commands.items():
         argv = [tools.record.compiler, *inputs, *link_flags, "-o", str(folder / target)]

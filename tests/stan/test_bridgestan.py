@@ -1,0 +1,369 @@
+"""The C functions that BridgeStan's Python package loads, against closed forms and each other."""
+
+import ctypes
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import bridgestan
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+HERE = Path(__file__).parent
+MIXTURE_DATA = HERE / "golden" / "mixture.data.json"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def load(built_model):
+    def load(name, data=None, **options):
+        (file,) = HERE.glob(f"*/{name}.stan")
+        library = str(built_model(file).library)
+        return bridgestan.StanModel(library, data, warn=False, **options)
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def mixture(load):
+    return load("mixture", str(MIXTURE_DATA))
+
+
+@pytest.fixture(scope="module")
+def kinds(load):
+    return load("kinds", {"K": 3})
+
+
+@pytest.fixture(scope="module")
+def throwing(load):
+    return load("throwing", {"throws_in_data": 0})
+
+
+def test_data_from_path_text_and_mapping(load, mixture):
+    point = np.array([0.1, -0.2, 0.3, 0.4])
+    text = MIXTURE_DATA.read_text()
+    for data in (text, json.loads(text)):
+        assert load("mixture", data).log_density(point) == mixture.log_density(point)
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (None, "variable does not exist"),
+        ('{"N": 2, "y": [1, 2', "Error in JSON parsing"),
+        ('{"N": 2, "y": [1, 2, 3]}', "mismatch in dimension"),
+        ('{"N": -1, "y": []}', "N is -1, but must be greater than or equal to 0"),
+        ('{"N": 1.5, "y": [1]}', "int"),
+    ],
+)
+def test_faulty_data(load, data, message):
+    with pytest.raises(RuntimeError, match=message):
+        load("mixture", data)
+
+
+def test_unreadable_data_file(mixture):
+    # The Python package looks for the file itself, so the function is called without it.
+    message = ctypes.c_char_p()
+    assert not mixture._construct(b"/nowhere/data.json", 1, ctypes.byref(message))
+    assert message.value is not None
+    assert b"cannot read data file '/nowhere/data.json'" in message.value
+    mixture._free_error(message)
+    assert not mixture._construct(b"/nowhere/data.json", 1, None)  # a message is optional
+
+
+def test_versions_agree(mixture):
+    installed = tuple(int(part) for part in bridgestan.__version__.split("."))
+    assert mixture.model_version() == installed
+    information = mixture.model_info()
+    assert f"BridgeStan version: {bridgestan.__version__}" in information
+    assert "Stan version: 2.35.0" in information
+    assert "STAN_THREADS=true" in information
+    assert "STAN_OPENCL=false" in information
+    assert "stanc_version = stanc3 v2.35.0" in information
+
+
+def test_closed_form_in_all_combinations(throwing):
+    # x ~ normal(0, 2), x > 0; constants are those of the normal density, x = exp(u).
+    for u in (-2.0, 0.3, 1.2):
+        x = np.exp(u)
+        for propto in (True, False):
+            for jacobian in (True, False):
+                log_density, gradient, hessian = throwing.log_density_hessian(
+                    np.array([u]), propto=propto, jacobian=jacobian
+                )
+                expected = norm(0, 2).logpdf(x) + (norm(0, 2).logpdf(0) * -propto) + u * jacobian
+                np.testing.assert_allclose(log_density, expected, rtol=1e-12)
+                np.testing.assert_allclose(gradient, [-(x**2) / 4 + jacobian], rtol=1e-12)
+                np.testing.assert_allclose(hessian, [[-(x**2) / 2]], rtol=1e-6)
+                for v in (np.array([1.5]), np.zeros(1)):
+                    value, product = throwing.log_density_hessian_vector_product(
+                        np.array([u]), v, propto=propto, jacobian=jacobian
+                    )
+                    assert value == throwing.log_density(np.array([u]), propto=propto, jacobian=jacobian)
+                    np.testing.assert_allclose(product, hessian @ v, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mixture", "kinds"])
+def test_derivatives_against_finite_differences(request, name):
+    model = request.getfixturevalue(name)
+    rng = np.random.default_rng(1)
+    dim = model.param_unc_num()
+    step = 1e-5 * np.eye(dim)
+    for point in 0.5 * rng.normal(size=(3, dim)):
+        _, gradient, hessian = model.log_density_hessian(point)
+        differences = [(model.log_density(point + h) - model.log_density(point - h)) / 2e-5 for h in step]
+        np.testing.assert_allclose(gradient, differences, rtol=1e-5, atol=1e-4)
+        columns = [
+            (model.log_density_gradient(point + h)[1] - model.log_density_gradient(point - h)[1]) / 2e-5
+            for h in step
+        ]
+        np.testing.assert_allclose(hessian, columns, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(hessian, hessian.T)
+        v = rng.normal(size=dim)
+        _, product = model.log_density_hessian_vector_product(point, v)
+        np.testing.assert_allclose(product, hessian @ v, rtol=1e-4, atol=1e-4)
+
+
+def test_names_of_all_kinds(kinds):
+    def indices(*sizes):  # the first index varies fastest, in arrays and matrices alike
+        return [".".join(str(i + 1) for i in reversed(index)) for index in np.ndindex(*reversed(sizes))]
+
+    def named(name, *sizes):
+        return [f"{name}.{index}" for index in indices(*sizes)]
+
+    before, after = ["a", *named("b", 2, 3), *named("M", 2, 3), *named("v", 2, 2)], ["c", "z.real", "z.imag"]
+    after += ["t:1", *named("t:2", 2, 2)]
+    names = [*before, *named("s", 3), *named("o", 3), *named("S", 2, 2), *named("L", 3, 3), *named("w", 2)]
+    names += after
+    assert kinds.param_names() == names
+    assert kinds.param_num() == len(names)
+    unconstrained = [*before, *named("s", 2), *named("o", 3), *named("S", 3), *named("L", 3), *named("w", 2)]
+    assert kinds.param_unc_names() == [*unconstrained, *after]
+    assert kinds.param_unc_num() == len(unconstrained) + len(after)
+    transformed, generated = ["twice"], ["n", "g:1", "g:2"]
+    assert kinds.param_names(include_tp=True) == names + transformed
+    assert kinds.param_names(include_gq=True) == names + generated
+    assert kinds.param_names(include_tp=True, include_gq=True) == names + transformed + generated
+    assert kinds.param_num(include_tp=True, include_gq=True) == len(names) + 4
+
+
+def test_transforms_undo_each_other(kinds):
+    for point in np.random.default_rng(2).normal(size=(5, kinds.param_unc_num())):
+        constrained = kinds.param_constrain(point)
+        again = kinds.param_constrain(kinds.param_unconstrain(constrained))
+        np.testing.assert_allclose(again, constrained, rtol=1e-9, atol=1e-12)
+
+
+def test_unconstrain_from_json(mixture, kinds):
+    values = {"weight": [0.3, 0.7], "mu": [-1.0, 2.0], "sigma": 0.5}
+    by_name = mixture.param_unconstrain_json(values)
+    np.testing.assert_allclose(by_name, mixture.param_unconstrain(np.array([0.3, 0.7, -1, 2, 0.5])))
+    np.testing.assert_allclose(by_name[1:], [-1, np.log(3), np.log(0.5)])
+
+    point = 0.3 * np.random.default_rng(3).normal(size=kinds.param_unc_num())
+    flat = dict(zip(kinds.param_names(), kinds.param_constrain(point), strict=True))
+
+    def array(name, *shape):
+        return np.array(
+            [flat[f"{name}.{'.'.join(str(i + 1) for i in index)}"] for index in np.ndindex(*shape)]
+        ).reshape(shape)
+
+    nested = {
+        "a": flat["a"], "b": array("b", 2, 3), "M": array("M", 2, 3), "v": array("v", 2, 2),
+        "s": array("s", 3), "o": array("o", 3), "S": array("S", 2, 2), "L": array("L", 3, 3),
+        "w": array("w", 2), "c": flat["c"], "z": [flat["z.real"], flat["z.imag"]],
+        "t": {"1": flat["t:1"], "2": array("t:2", 2, 2).tolist()},
+    }  # fmt: skip
+    np.testing.assert_allclose(
+        kinds.param_unconstrain_json(nested), kinds.param_unconstrain(np.array(list(flat.values())))
+    )
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('{"weight": [0.3, 0.7], "mu": [1, 2]}', "sigma"),
+        ('{"weight": [0.3, 0.6], "mu": [1, 2], "sigma": 1}', "simplex"),
+        ('{"weight": [0.3, 0.7], "mu": [2, 1], "sigma": 1}', "order"),
+        ('{"weight": [0.3, 0.7], "mu": [1, 2, 3], "sigma": 1}', "mu"),
+        ('{"weight": ', "JSON"),
+    ],
+)
+def test_faulty_parameters(mixture, text, message):
+    out = np.full(4, 7.0)
+    with pytest.raises(RuntimeError, match=message):
+        mixture.param_unconstrain_json(text, out=out)
+    np.testing.assert_array_equal(out, 7.0)
+    with pytest.raises(RuntimeError, match="simplex"):
+        mixture.param_unconstrain(np.array([0.3, 0.6, 1, 2, 1]))
+
+
+def test_no_parameters(load):
+    model = load("no_parameters")
+    nothing = np.empty(0)
+    assert (model.param_num(), model.param_unc_num(), model.param_names()) == (0, 0, [""])
+    assert model.log_density(nothing, propto=False) == pytest.approx(norm.logpdf(1))
+    assert model.log_density_gradient(nothing)[1].shape == (0,)
+    assert model.log_density_hessian(nothing)[2].shape == (0, 0)
+    assert model.log_density_hessian_vector_product(nothing, nothing)[1].shape == (0,)
+    assert model.param_constrain(nothing).shape == (0,)
+    assert model.param_unconstrain(nothing).shape == (0,)
+    assert model.param_initialize(model.new_rng(1)).shape == (0,)
+    assert 0 < model.param_constrain(nothing, include_gq=True, rng=model.new_rng(1))[0] < 1
+
+
+def test_throwing_blocks(load, throwing):
+    with pytest.raises(RuntimeError, match=r"data part \(in 'throwing.stan', line 6"):
+        load("throwing", {"throws_in_data": 1})
+    rng = throwing.new_rng(1)
+    beyond_10, beyond_100 = np.log([[11.0], [101.0]])
+    for evaluate in (
+        throwing.log_density,
+        throwing.log_density_gradient,
+        throwing.log_density_hessian,
+        lambda x: throwing.log_density_hessian_vector_product(x, x),
+    ):
+        with pytest.raises(RuntimeError, match="model part"):
+            evaluate(beyond_10)
+        # The automatic differentiation is in order again.
+        np.testing.assert_allclose(throwing.log_density_gradient(np.zeros(1))[1], [0.75])
+    throwing.param_constrain(beyond_100)
+    with pytest.raises(RuntimeError, match="transformed part"):
+        throwing.param_constrain(beyond_100, include_tp=True)
+    with pytest.raises(RuntimeError, match="generated part"):
+        throwing.param_constrain(beyond_10, include_gq=True, rng=rng)
+    message = ctypes.c_char_p()
+    out, point = np.zeros(2), np.zeros(1)
+    status = throwing._param_constrain(throwing.model, False, True, point, out, None, ctypes.byref(message))
+    assert status == -1
+    assert b"random number generator" in (message.value or b"")
+    throwing._free_error(message)
+
+
+def test_random_numbers(load):
+    models = [load("throwing", {"throws_in_data": 0}, seed=seed) for seed in (1, 1, 2)]
+    drawn = [m.param_constrain(np.zeros(1), include_gq=True, rng=m.new_rng(5))[1] for m in models]
+    assert drawn[0] == drawn[1] != drawn[2]
+    model = load("no_parameters")
+    first, second = model.new_rng(3), model.new_rng(3)
+
+    def draw(rng):
+        return model.param_constrain(np.empty(0), include_gq=True, rng=rng)[0]
+
+    a = [draw(first) for _ in range(3)]
+    assert a == [draw(second) for _ in range(3)]
+    assert len({*a, draw(model.new_rng(4))}) == 4
+
+
+def test_initialize(mixture, throwing):
+    start = mixture.param_initialize(mixture.new_rng(1))
+    assert np.all(np.abs(start) < 2)
+    assert np.isfinite(mixture.log_density(start))
+    np.testing.assert_array_equal(start, mixture.param_initialize(mixture.new_rng(1)))
+    assert np.all(np.abs(mixture.param_initialize(mixture.new_rng(1), init_radius=0.1)) < 0.1)
+    np.testing.assert_array_equal(mixture.param_initialize(mixture.new_rng(1), init_radius=0), np.zeros(4))
+
+    partly = mixture.param_initialize(mixture.new_rng(1), {"sigma": 3.0})
+    assert partly[3] == pytest.approx(np.log(3))
+    assert np.all(np.abs(partly[:3]) < 2)
+    all_given = {"weight": [0.3, 0.7], "mu": [-1.0, 2.0], "sigma": 0.5}
+    np.testing.assert_array_equal(
+        mixture.param_initialize(mixture.new_rng(1), all_given), mixture.param_unconstrain_json(all_given)
+    )
+
+    # With this radius most starts are beyond 10 and rejected.
+    rng = throwing.new_rng(1)
+    starts = [throwing.param_initialize(rng, init_radius=20)[0] for _ in range(20)]
+    assert max(starts) < np.log(10)
+    with pytest.raises(RuntimeError, match=r"(?s)no starting point in 1 tries.*model part"):
+        throwing.param_initialize(rng, {"x": 11.0})
+    with pytest.raises(RuntimeError, match="max_tries must be at least 1, got 0"):
+        mixture.param_initialize(rng, max_tries=0)
+    for radius in (-1.0, np.nan, np.inf):
+        with pytest.raises(RuntimeError, match="init_radius must be finite and not negative"):
+            mixture.param_initialize(rng, init_radius=radius)
+
+
+def test_threads(mixture, throwing):
+    """Several threads on one model and on models of their own give what one thread gives."""
+    points = np.random.default_rng(4).normal(size=(200, 4))
+    expected = [mixture.log_density_gradient(point) for point in points]
+    own_library = mixture.lib_path
+    failures = []
+
+    def work(offset):
+        try:
+            own = bridgestan.StanModel(own_library, str(MIXTURE_DATA), warn=False)
+            for i in np.roll(np.arange(len(points)), offset):
+                for model in (mixture, own):
+                    log_density, gradient = model.log_density_gradient(points[i])
+                    assert log_density == expected[i][0]
+                    np.testing.assert_array_equal(gradient, expected[i][1])
+                with pytest.raises(RuntimeError, match="model part"):
+                    throwing.log_density_gradient(np.array([3.0]))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(25 * i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_printing(load, capfd):
+    model = load("kinds", {"K": 3}, capture_stan_prints=False)
+    point = np.ones(model.param_unc_num())
+    received, lock = [], threading.Lock()
+
+    @ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_char), ctypes.c_int)
+    def callback(text, size):
+        with lock:
+            received.append(ctypes.string_at(text, size))
+
+    model._set_print_callback(callback, None)
+    model.log_density(point)
+    assert b"".join(received) == b"a is 1\n"
+    received.clear()
+    threads = [
+        threading.Thread(target=lambda: [model.log_density(point) for _ in range(50)]) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(b"".join(received)) == 400 * len("a is 1\n")
+    assert received.count(b"\n") == 400
+
+    model._set_print_callback(ctypes.cast(None, type(callback)), None)
+    model.log_density(point)
+    assert capfd.readouterr().out == "a is 1\n"
+
+
+EVALUATE_MANY = """
+import contextlib, sys
+import bridgestan, numpy, psutil
+library, data = sys.argv[1:]
+for _ in range(6):
+    for _ in range(1000):
+        model = bridgestan.StanModel(library, data, warn=False)
+        model.log_density_hessian(numpy.zeros(4))
+        model.new_rng(1)
+        with contextlib.suppress(RuntimeError):
+            model.param_unconstrain(numpy.zeros(5))
+    print(psutil.Process().memory_info().rss)
+"""
+
+
+def test_memory_stays(mixture):
+    argv = [sys.executable, "-c", EVALUATE_MANY, mixture.lib_path, str(MIXTURE_DATA)]
+    answer = subprocess.run(argv, capture_output=True, text=True, check=True)
+    rss = [int(line) for line in answer.stdout.split()]
+    # The first rounds fill caches; then a message or generator left behind each time would add 0.6 MB,
+    # a model 4 MB (measured).
+    assert rss[-1] - rss[2] < 0.4e6

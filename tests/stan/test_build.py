@@ -1,0 +1,336 @@
+"""What is built, when it is built again, and what is said when it cannot be; mostly with a fake compiler."""
+
+import errno
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.stan import cache, embedded, toolchain
+from pipeline.stan.build import build, main
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+FAKE_COMPILER = HERE / "fake_compiler.sh"
+PROGRAM = "parameters {\n  real x;\n}\nmodel {\n  x ~ normal(0, 1);\n}\n"
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """A folder with a program, a cache of its own and a compiler that only pretends."""
+    monkeypatch.setenv("LATENTBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CXX", str(FAKE_COMPILER))
+    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+    monkeypatch.delenv("CMDSTAN", raising=False)
+    (tmp_path / "log").touch()
+    (tmp_path / "normal.stan").write_text(PROGRAM)
+    return tmp_path
+
+
+def build_quietly(stan_file, **options):
+    return build(stan_file, "embedded", say=lambda _: None, **options)
+
+
+def compilations(work):
+    return [line.split()[1] for line in (work / "log").read_text().splitlines()]
+
+
+def command_line(work, *arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline.stan.build", str(work / "normal.stan"), *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_builds_both_and_reuses_them(work):
+    built = build_quietly(work / "normal.stan")
+    assert (built.name, built.reused) == ("normal", False)
+    assert built.executable.name == "normal"
+    assert built.library.name == "normal_model.so"
+    assert built.executable.read_text() == built.library.read_text() == "compiled\n"
+    assert built.compile_wall_s > 0
+    done = compilations(work)
+    assert done.count("link") == 2
+    assert len(set(done)) == len(done) - 1  # each source once
+
+    again = build_quietly(work / "normal.stan")
+    assert again.reused
+    assert (again.executable, again.compile_wall_s) == (built.executable, built.compile_wall_s)
+    assert compilations(work) == done
+
+
+def test_another_program_compiles_only_itself(work):
+    build_quietly(work / "normal.stan")
+    before = len(compilations(work))
+    (work / "other.stan").write_text(PROGRAM.replace("0, 1", "0, 2"))
+    build_quietly(work / "other.stan")
+    new = compilations(work)[before:]
+    assert len(new) == 3
+    assert new.count("link") == 2
+
+
+def test_place_and_comments_do_not_matter(work):
+    built = build_quietly(work / "normal.stan")
+    elsewhere = work / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "normal.stan").write_text(PROGRAM.replace("real x;", "real x; // location"))
+    assert build_quietly(elsewhere / "normal.stan").executable == built.executable
+
+
+def change_program(work, monkeypatch):
+    (work / "normal.stan").write_text(PROGRAM.replace("0, 1", "0, 2"))
+
+
+def change_lines(work, monkeypatch):
+    # They stand in the program's messages.
+    (work / "normal.stan").write_text("\n" + PROGRAM)
+
+
+def change_include(work, monkeypatch):
+    (work / "f.stanfunctions").write_text("real f() { return 2; }")
+
+
+def change_flags(work, monkeypatch):
+    monkeypatch.setattr(toolchain, "COMPILE_FLAGS", (*toolchain.COMPILE_FLAGS, "-O2"))
+
+
+def change_compiler(work, monkeypatch):
+    newer = work / "newer.sh"
+    newer.write_text(FAKE_COMPILER.read_text().replace("fake 1.0", "fake 1.1"))
+    newer.chmod(0o755)
+    monkeypatch.setenv("CXX", str(newer))
+
+
+def change_wheel(work, monkeypatch):
+    version = embedded.metadata.version
+    monkeypatch.setattr(
+        embedded.metadata, "version", lambda name: "9.9" if name == "httpstan" else version(name)
+    )
+
+
+def change_header(work, monkeypatch):
+    sources = work / "embedded"
+    shutil.copytree(embedded.SOURCES, sources)
+    monkeypatch.setattr(embedded, "SOURCES", sources)
+    header = sources / "bridgestan" / "guard.hpp"
+    header.write_text(header.read_text() + "\n")
+
+
+CHANGES = [
+    change_program,
+    change_lines,
+    change_include,
+    change_flags,
+    change_compiler,
+    change_wheel,
+    change_header,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_key_follows_content_flags_and_compiler(work, monkeypatch, change):
+    if change is change_include:
+        (work / "f.stanfunctions").write_text("real f() { return 1; }")
+        (work / "normal.stan").write_text("functions {\n#include f.stanfunctions\n}\n" + PROGRAM)
+    before = build_quietly(work / "normal.stan")
+    change(work, monkeypatch)
+    after = build_quietly(work / "normal.stan")
+    assert not after.reused
+    assert after.executable != before.executable
+    assert before.executable.exists()
+
+
+def test_name_is_part_of_the_key(work):
+    before = build_quietly(work / "normal.stan")
+    (work / "normal.stan").rename(work / "my normal.stan")
+    after = build_quietly(work / "my normal.stan")
+    assert after.executable.name == "my normal"
+    assert after.executable != before.executable
+
+
+def test_keys_see_where_parts_end():
+    assert cache.content_key("ab", "c") != cache.content_key("a", "bc")
+    assert cache.content_key("ab") != cache.content_key("ab", "")
+
+
+def test_two_processes_build_once(work):
+    processes = [command_line(work, "--json", "--jobs=1", FAKE_SLEEP_S="0.2") for _ in range(3)]
+    results = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(set(results)) == 1
+    assert Path(json.loads(results[0])["library"]).exists()
+    done = compilations(work)
+    assert len(done) == len(set(done)) + 1  # one line a source, two for linking
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def is_running(pid):
+    try:
+        # A zombie that nobody has reaped yet runs no more.
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def entries(work):
+    return [
+        path for kind in ("objects", "programs") for path in (work / "cache" / kind).glob("*[!k]")
+    ]  # all but .lock
+
+
+def test_kill_leaves_nothing_half_made(work):
+    process = command_line(work, FAKE_SLEEP_S="2")
+    wait_for(lambda: compilations(work))
+    process.kill()
+    process.communicate()
+    assert all(".tmp-" in entry.name for entry in entries(work))
+    assert build_quietly(work / "normal.stan").executable.read_text() == "compiled\n"
+    assert not any(".tmp-" in entry.name for entry in entries(work))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_termination_takes_the_compilers_along(work):
+    process = command_line(work, FAKE_SLEEP_S="60")
+    wait_for(lambda: compilations(work))
+    pids = [int(line.split()[0]) for line in (work / "log").read_text().splitlines()]
+    assert all(is_running(pid) for pid in pids)
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    wait_for(lambda: not any(is_running(pid) for pid in pids))
+    assert entries(work) == []
+
+
+def test_command_line(work):
+    process = command_line(work)
+    output, messages = process.communicate()
+    executable, library = output.splitlines()
+    assert Path(executable).name == "normal"
+    assert Path(library).name == "normal_model.so"
+    assert "once a machine" in messages
+
+
+FAULTS = {
+    "missing.stan": (None, "missing.stan does not exist"),
+    "folder.stan": (Path.mkdir, "is not a file"),
+    "normal.txt": (lambda path: path.write_text(PROGRAM), "must end in .stan"),
+    "syntax.stan": (
+        lambda path: path.write_text(PROGRAM.replace("1);", "1)")),
+        r"Syntax error in 'syntax.stan', line 6, column 0",
+    ),
+    "type.stan": (
+        lambda path: path.write_text(PROGRAM.replace("normal", "nrmal")),
+        r"Semantic error in 'type.stan', line 5, column 2 to column 18",
+    ),
+    "include.stan": (
+        lambda path: path.write_text("functions {\n#include nowhere.stanfunctions\n}\n"),
+        r"(?s)'include.stan', line 2, column 0.*Could not find include file 'nowhere.stanfunctions'",
+    ),
+    "binary.stan": (lambda path: path.write_bytes(b"\xff\xfe\x00"), r"'binary.stan', line 1"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_of_the_program(work, capsys, name):
+    make, message = FAULTS[name]
+    path = work / name
+    if make:
+        make(path)
+    assert main([str(path), "--toolchain=embedded"]) == 1
+    said = capsys.readouterr()
+    assert re.search(message, said.err)
+    assert said.out == ""
+    assert compilations(work) == []
+
+
+@pytest.mark.parametrize(
+    "failure, message",
+    [
+        ("disk", "No space left on the disk"),
+        ("memory", "the memory ran out"),
+        ("code", r"(?s)error: 'nonsense' was not declared.*fake_compiler.sh"),
+    ],
+)
+def test_failing_compiler(work, monkeypatch, failure, message):
+    monkeypatch.setenv("FAKE_FAILURE", failure)
+    with pytest.raises(UserError, match=message):
+        build_quietly(work / "normal.stan")
+    assert entries(work) == []
+
+
+def test_no_compiler(work, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(UserError, match=r"CXX=no-such-compiler[\s\S]*apt install g\+\+"):
+        build_quietly(work / "normal.stan")
+    monkeypatch.delenv("CXX")
+    monkeypatch.setenv("PATH", str(work))
+    with pytest.raises(UserError, match=r"No C\+\+ compiler found \(looked for"):
+        build_quietly(work / "normal.stan")
+
+
+def test_broken_compiler(work, monkeypatch):
+    broken = work / "broken.sh"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    with pytest.raises(UserError, match="does not run"):
+        build_quietly(work / "normal.stan")
+
+
+def test_unwritable_cache(work, monkeypatch):
+    (work / "file").touch()
+    monkeypatch.setenv("LATENTBENCH_CACHE", str(work / "file" / "cache"))
+    with pytest.raises(UserError, match=r"cannot be written[\s\S]*LATENTBENCH_CACHE"):
+        build_quietly(work / "normal.stan")
+
+
+def test_full_disk(work, monkeypatch):
+    write_text = Path.write_text
+
+    def full(path, *arguments, **options):
+        if path.name == "model.cpp":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return write_text(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UserError, match=r"No space left[\s\S]*LATENTBENCH_CACHE"):
+        build_quietly(work / "normal.stan")
+
+
+def test_no_wheel(work, monkeypatch):
+    monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"httpstan[\s\S]*3\.10 to 3\.13[\s\S]*toolchain: official"):
+        build_quietly(work / "normal.stan")
+
+
+def test_unknown_setting(work):
+    with pytest.raises(UserError, match="'offical'; allowed are auto, embedded, official"):
+        build(work / "normal.stan", "offical")
+
+
+@pytest.mark.slow
+def test_concurrent_builds_with_the_real_compiler(tmp_path):
+    (tmp_path / "normal.stan").write_text(PROGRAM)
+    processes = [command_line(tmp_path, "--json", "--toolchain=embedded") for _ in range(2)]
+    results = {process.communicate()[0] for process in processes}
+    assert [process.returncode for process in processes] == [0, 0]
+    (paths,) = (json.loads(result) for result in results)
+    information = subprocess.run([paths["executable"], "info"], capture_output=True, text=True, check=True)
+    assert "stan_version_major = 2" in information.stdout
