@@ -56,12 +56,14 @@ def aggregate(scores: pd.DataFrame) -> pd.DataFrame:
         One row for each scenario, method and metric, in the order of ``scores``: these and the fields of
         ``Summary``.
     """
+    data_sets = np.asarray(scores["dataset"])
+    columns = [np.asarray(scores[name], dtype=float) for name in ("value", "mcse", "floor")]
+    positions = scores.groupby(_KEYS).indices
     rows = []
     for values in scores[_KEYS].drop_duplicates().itertuples(index=False):
         key = dict(zip(_KEYS, values, strict=True))
-        part = scores[(scores[_KEYS] == list(values)).all(axis=1)]
-        columns = (np.asarray(part[name], dtype=float) for name in ("value", "mcse", "floor"))
-        summary = summarise(METRICS[key["metric"]], np.asarray(part["dataset"]), *columns)
+        own = positions[tuple(values)]
+        summary = summarise(METRICS[key["metric"]], data_sets[own], *(column[own] for column in columns))
         rows.append({**key, **asdict(summary)})
     return pd.DataFrame(rows, columns=[*_KEYS, *Summary.__dataclass_fields__])
 

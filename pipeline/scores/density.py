@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
-from scipy.special import log_expit, logsumexp
+from scipy.special import log_expit
 
 from pipeline.scores.monte_carlo import Estimate, delta_mcse, effective_size
 
@@ -94,11 +94,8 @@ def bridge_sampling(
     def imbalance(log_evidence: float) -> float:
         reference, proposal = log_sides(log_evidence)
         # Means over the draws times effective sizes; the sizes' ratio is exp(offset).
-        log_means = (
-            logsumexp(reference) - math.log(reference.size),
-            logsumexp(proposal) - math.log(proposal.size),
-        )
-        return float(log_means[0] - log_means[1]) + offset
+        difference = np.logaddexp.reduce(reference, axis=None) - np.logaddexp.reduce(proposal)
+        return float(difference) - math.log(reference.size / proposal.size) + offset
 
     finite = np.concatenate([log_ratio_reference.ravel(), log_ratio_proposal])
     finite = finite[np.isfinite(finite)]

@@ -10,7 +10,7 @@ from pipeline.posterior import Posterior, Proposal
 def autoregressive(seed, chains, draws, dim=1, correlation=0.5):
     """Return stationary standard normal AR(1) chains: (chain, draw, dim), or (chain, draw) if dim is 1."""
     noise = np.random.default_rng(seed).normal(size=(chains, draws + 100, dim))
-    values = lfilter([np.sqrt(1 - correlation**2)], [1, -correlation], noise, axis=1)[:, 100:]
+    values = np.asarray(lfilter([np.sqrt(1 - correlation**2)], [1, -correlation], noise, axis=1))[:, 100:]
     return values[..., 0] if dim == 1 else values
 
 

@@ -78,7 +78,7 @@ def test_swapping_signs(score):
 @pytest.mark.parametrize("shift, scale", [(0.0, 1.0), (0.5, 0.7)])
 def test_errors_are_calibrated(score, shift, scale, autoregressive, check_calibration):
     estimates = []
-    for seed in range(120):
+    for seed in range(80):
         method = np.exp(shift + scale * autoregressive(2 * seed, 4, 250) / 3)
         reference = np.exp(autoregressive(2 * seed + 1, 4, 500, correlation=0.2) / 3)
         estimates.append(score(method, reference))
