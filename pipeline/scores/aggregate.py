@@ -10,6 +10,8 @@ from jaxtyping import Float, Shaped
 from pipeline.scores.metric import Metric
 from pipeline.scores.metrics import METRICS
 
+_MIN_DATA_SETS = 5  # fewer tell too little of their spread
+
 _KEYS = ["scenario", "method", "metric"]
 _Column = Float[np.ndarray, " score"]
 _PerDataSet = Float[np.ndarray, " dataset"]
@@ -22,8 +24,8 @@ class Summary:
     Attributes:
         n_datasets: data sets with a score.
         value: the aggregate.
-        se: its standard error: that of data sets as a sample from the scenario, or the Monte Carlo error
-            where that is larger (as it is for a single data set).
+        se: its standard error: from the spread between data sets where there are at least five, else the
+            Monte Carlo error for these very data sets.
         floor, floor_se: the same of the floor.
         excess: by how much the value is worse than the floor.
         excess_se: its error, with value and floor of a data set paired.
@@ -54,11 +56,14 @@ def aggregate(scores: pd.DataFrame) -> pd.DataFrame:
         One row for each scenario, method and metric, in the order of ``scores``: these and the fields of
         ``Summary``.
     """
+    data_sets = np.asarray(scores["dataset"])
+    columns = [np.asarray(scores[name], dtype=float) for name in ("value", "mcse", "floor")]
+    positions = scores.groupby(_KEYS).indices
     rows = []
-    for key in scores[_KEYS].drop_duplicates().to_dict("records"):
-        part = scores[(scores[_KEYS] == list(key.values())).all(axis=1)]
-        columns = (np.asarray(part[name], dtype=float) for name in ("value", "mcse", "floor"))
-        summary = summarise(METRICS[key["metric"]], np.asarray(part["dataset"]), *columns)
+    for values in scores[_KEYS].drop_duplicates().itertuples(index=False):
+        key = dict(zip(_KEYS, values, strict=True))
+        own = positions[tuple(values)]
+        summary = summarise(METRICS[key["metric"]], data_sets[own], *(column[own] for column in columns))
         rows.append({**key, **asdict(summary)})
     return pd.DataFrame(rows, columns=[*_KEYS, *Summary.__dataclass_fields__])
 
@@ -81,21 +86,21 @@ def summarise(
     floor, floor_slope = _combine(metric, by_floor)
     # Parameters of one posterior are correlated: averaging over them is not trusted to lower the error.
     monte_carlo = slope * math.sqrt(float(np.sum(over_parameters(mcses) ** 2))) / n
+    spread = n >= _MIN_DATA_SETS
+    # The floor's own Monte Carlo error is not stored; near the floor it is the method's.
+    floor_se = floor_slope * _standard_error(by_floor) if spread else monte_carlo
+    paired = slope * by_value - floor_slope * by_floor
+    excess_se = _standard_error(paired) if spread else math.sqrt(2) * monte_carlo
     with_floor = metric.baseline != "none"
     noise = floor - metric.ideal
     return Summary(
         n_datasets=n,
         value=value,
-        se=_larger(slope * _standard_error(by_value), monte_carlo),
+        se=slope * _standard_error(by_value) if spread else monte_carlo,
         floor=floor,
-        # The floor's own Monte Carlo error is not stored; near the floor it is the method's.
-        floor_se=_larger(floor_slope * _standard_error(by_floor), monte_carlo) if with_floor else math.nan,
+        floor_se=floor_se if with_floor else math.nan,
         excess=(floor - value) if metric.direction == "higher is better" else (value - floor),
-        excess_se=(
-            _larger(_standard_error(slope * by_value - floor_slope * by_floor), math.sqrt(2) * monte_carlo)
-            if with_floor
-            else math.nan
-        ),
+        excess_se=excess_se if with_floor else math.nan,
         ratio=(value - metric.ideal) / noise if metric.baseline == "noise" and noise > 0 else math.nan,
     )
 
@@ -113,12 +118,7 @@ def _combine(metric: Metric, per_data_set: _PerDataSet) -> tuple[float, float]:
 
 
 def _standard_error(per_data_set: _PerDataSet) -> float:
-    """Return the standard error of the mean over data sets; NaN for a single one and for infinite values."""
-    if len(per_data_set) < 2 or not np.isfinite(per_data_set).all():
+    """Return the standard error of the mean over data sets; NaN where values are infinite."""
+    if not np.isfinite(per_data_set).all():
         return math.nan
     return float(np.std(per_data_set, ddof=1)) / math.sqrt(len(per_data_set))
-
-
-def _larger(a: float, b: float) -> float:
-    """Return the larger of two errors, of which one may be unknown."""
-    return float(np.fmax(a, b))

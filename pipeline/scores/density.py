@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import log_expit
 
 from pipeline.scores.monte_carlo import Estimate, delta_mcse, effective_size
 
@@ -84,10 +84,18 @@ def bridge_sampling(
     n_proposal = float(log_ratio_proposal.size)
     offset = math.log(n_reference / n_proposal)
 
-    def imbalance(log_evidence: float) -> float:
-        return n_reference * float(np.mean(expit(log_evidence - log_ratio_reference - offset))) - (
-            n_proposal * float(np.mean(expit(log_ratio_proposal + offset - log_evidence)))
+    def log_sides(log_evidence: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the logs of both sides' terms, which are far below 1 where the overlap is small."""
+        return (
+            log_expit(log_evidence - log_ratio_reference - offset),
+            log_expit(log_ratio_proposal + offset - log_evidence),
         )
+
+    def imbalance(log_evidence: float) -> float:
+        reference, proposal = log_sides(log_evidence)
+        # Means over the draws times effective sizes; the sizes' ratio is exp(offset).
+        difference = np.logaddexp.reduce(reference, axis=None) - np.logaddexp.reduce(proposal)
+        return float(difference) - math.log(reference.size / proposal.size) + offset
 
     finite = np.concatenate([log_ratio_reference.ravel(), log_ratio_proposal])
     finite = finite[np.isfinite(finite)]
@@ -95,10 +103,11 @@ def bridge_sampling(
     lower, upper = float(finite.min()) - margin, float(finite.max()) + margin
     log_evidence = float(brentq(imbalance, lower, upper, xtol=1e-10))  # pyright: ignore[reportArgumentType]
 
-    reference = expit(log_evidence - log_ratio_reference - offset)
-    proposal = expit(log_ratio_proposal + offset - log_evidence)
-    slope = n_reference * np.mean(reference * (1 - reference)) + n_proposal * np.mean(
-        proposal * (1 - proposal)
+    log_reference, log_proposal = log_sides(log_evidence)
+    largest = max(np.max(log_reference), np.max(log_proposal))
+    reference, proposal = np.exp(log_reference - largest), np.exp(log_proposal - largest)
+    slope = n_reference * np.mean(reference * -np.expm1(log_reference)) + (
+        n_proposal * np.mean(proposal * -np.expm1(log_proposal))
     )
     return Bridge(
         log_evidence,

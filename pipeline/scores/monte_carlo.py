@@ -26,9 +26,8 @@ def effective_size(
 ) -> float:
     """Return the effective number of draws behind the mean, or the ranks, of ``values``, by ArviZ.
 
-    Resampled draws (Pathfinder's) come as one chain in random order, so no autocorrelation betrays their
-    repetitions. For one chain the size is therefore at most Kish's (1965) for the multiplicities m,
-    (sum m)^2 / sum m^2, which adds the importance sampling's variance to that of the resampling.
+    For one chain it is at most Kish's (1965) size for the multiplicities m of equal draws,
+    (sum m)^2 / sum m^2, because autocorrelation does not betray the repetitions of resampled draws.
 
     NaN with fewer than four draws a chain.
     """
@@ -42,12 +41,22 @@ def effective_size(
 
 
 def variance_of_mean(influence: Float[np.ndarray, "chain draw"]) -> float:
-    """Return the Monte Carlo variance of the mean of an influence function over a set of draws."""
+    """Return the Monte Carlo variance of the mean of an influence function over a set of draws.
+
+    Resampled draws come as one chain in random order, so that no autocorrelation betrays their repetitions.
+    For one chain the variance is therefore at least that of sums over equal draws, sum (m f)^2 / n^2 for
+    value f and multiplicity m, which holds the variance of the importance sampling and of the resampling.
+    """
     # Relative to the largest value, so that rounding noise about a constant counts as zero.
     scale = float(np.max(np.abs(influence)))
     if scale == 0 or float(np.ptp(influence)) <= 1e-14 * scale:
         return 0.0
-    return float(np.var(influence / scale, ddof=1)) * scale**2 / effective_size(influence)
+    centred = (influence - np.mean(influence)) / scale
+    variance = float(np.var(centred, ddof=1)) / effective_size(influence)
+    if influence.shape[0] == 1:
+        values, multiplicities = np.unique(np.round(centred, 10), return_counts=True)
+        variance = max(variance, float(np.sum((multiplicities * values) ** 2)) / influence.size**2)
+    return variance * scale**2
 
 
 def delta_mcse(*influences: Float[np.ndarray, "chain draw"]) -> float:

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+from scipy.stats import norm, t
+
+from pipeline.scores.density import bridge_sampling, kl_to_reference, pareto_k
+
+LOG_Z = 3.0
+
+
+def log_ratio(x, shift, scale):
+    """Return log p - log q with p = Z N(0, I) and q = N(shift, scale^2 I)."""
+    return LOG_Z + (norm.logpdf(x) - norm.logpdf(x, shift, scale)).sum(axis=-1)
+
+
+def ratios(seed, autoregressive, shift, scale, dim=2, draws=500):
+    reference = autoregressive(seed, 4, draws, dim=dim).reshape(4, draws, dim)
+    proposal = np.random.default_rng(10_000 + seed).normal(shift, scale, size=(1000, dim))
+    return log_ratio(reference, shift, scale), log_ratio(proposal, shift, scale)
+
+
+def divergence(shift, scale, dim=2):
+    return dim * (np.log(scale) + (1 + shift**2) / (2 * scale**2) - 0.5)
+
+
+CASES = [(0.2, 1.0), (0.0, 0.6), (0.0, 1.5), (1.5, 1.0)]
+
+
+@pytest.mark.parametrize("shift, scale", CASES)
+def test_bridge_finds_the_evidence(shift, scale, autoregressive):
+    estimates = [bridge_sampling(*ratios(i, autoregressive, shift, scale)).log_evidence for i in range(20)]
+    assert np.mean(estimates) == pytest.approx(LOG_Z, abs=4 * np.std(estimates) / np.sqrt(20) + 1e-6)
+
+
+@pytest.mark.parametrize("shift, scale", CASES)
+def test_divergence_of_gaussians(shift, scale, autoregressive, check_calibration):
+    estimates = [kl_to_reference(*ratios(i, autoregressive, shift, scale)) for i in range(100)]
+    check_calibration(estimates, truth=divergence(shift, scale), factor=1.3)
+
+
+def test_exact_approximation_has_no_divergence(autoregressive):
+    value, mcse = kl_to_reference(*ratios(1, autoregressive, 0.0, 1.0))
+    assert value == pytest.approx(0, abs=1e-9) and mcse < 1e-9
+
+
+def test_a_missed_mode_is_seen(autoregressive):
+    """q covers one of two equal modes, 40 sds apart: KL is 40^2 / 2 for half of the draws, less log 2."""
+    reference = autoregressive(1, 4, 2000, correlation=0.0)
+    reference = reference + 40 * (np.random.default_rng(2).random(reference.shape) < 0.5)
+    proposal = np.random.default_rng(3).normal(size=1000)
+
+    def ratio(x):
+        return np.logaddexp(norm.logpdf(x), norm.logpdf(x, 40)) + np.log(0.5) - norm.logpdf(x)
+
+    value, mcse = kl_to_reference(ratio(reference), ratio(proposal))
+    assert value == pytest.approx(400 - np.log(2), abs=4 * mcse)
+    assert mcse < 10
+    assert pareto_k(ratio(proposal)).value < 0.5  # blind to the mode, as documented
+
+
+NO_OVERLAP = [(1, 8, 1), (1, 12, 1), (20, 0, 0.1), (40, 0, 5), (1, 10, 0.5), (1, 100, 1), (1, 100, 0.1)]
+
+
+@pytest.mark.parametrize("dim, shift, scale", NO_OVERLAP)
+def test_error_is_honest_without_overlap(dim, shift, scale, autoregressive):
+    """Where q hardly meets p the draws cannot tell log Z, and the reported error must say so."""
+    for seed in range(5):
+        value, mcse = kl_to_reference(*ratios(seed, autoregressive, shift, scale, dim))
+        assert mcse > 0.4
+        assert value == pytest.approx(divergence(shift, scale, dim), abs=4 * mcse)
+
+
+def test_zero_density_at_a_reference_draw_is_infinite():
+    at_reference = np.zeros((1, 10))
+    at_reference[0, 3] = np.inf
+    value, mcse = kl_to_reference(at_reference, np.zeros(10))
+    assert value == np.inf and np.isnan(mcse)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_meaningless_ratios_are_refused(bad):
+    proposal = np.zeros(100)
+    proposal[7] = bad
+    with pytest.raises(ValueError, match="finite"):
+        pareto_k(proposal)
+    with pytest.raises(ValueError, match="finite"):
+        bridge_sampling(np.zeros((1, 10)), proposal)
+
+
+def test_proposal_outside_the_support_is_refused():
+    with pytest.raises(ValueError, match="finite"):
+        bridge_sampling(np.zeros((1, 10)), np.full(10, -np.inf))
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.8])
+def test_pareto_k_of_gaussians(scale):
+    """The ratio of N(0, 1) to N(0, s^2) has tail P(r > c) of order c^(-1 / (1 - s^2)): k = 1 - s^2."""
+    x = np.random.default_rng(1).normal(0, scale, size=(20, 20_000))
+    estimates = [pareto_k(norm.logpdf(row) - norm.logpdf(row, 0, scale)).value for row in x]
+    assert np.mean(estimates) == pytest.approx(1 - scale**2, abs=0.1)
+
+
+def test_pareto_k_of_a_pareto_tail(check_calibration):
+    """Ratios that are exactly generalised Pareto with k = 0.4 beyond any threshold."""
+    uniform = np.random.default_rng(1).random((150, 2000))
+    log_ratios = np.log(1 + (uniform**-0.4 - 1))
+    estimates = [pareto_k(row) for row in log_ratios]
+    assert np.mean([e.value for e in estimates]) == pytest.approx(0.4, abs=0.05)
+    check_calibration(estimates, factor=1.3)
+
+
+def test_pareto_k_of_heavy_and_bounded_ratios():
+    x = np.random.default_rng(1).normal(size=4000)
+    assert pareto_k(t.logpdf(x, 1) - norm.logpdf(x)).value > 0.7
+    x = np.random.default_rng(1).standard_t(1, size=4000)
+    assert pareto_k(norm.logpdf(x) - t.logpdf(x, 1)).value < 0.3
+
+
+def test_pareto_k_of_an_exact_approximation_is_zero():
+    noise = 1e-12 * np.random.default_rng(1).normal(size=1000)
+    assert pareto_k(5 + noise) == (0, 0)
+
+
+def test_inputs_stay_unchanged(autoregressive):
+    at_reference, at_proposal = ratios(1, autoregressive, 0.3, 1.2)
+    before = at_reference.copy(), at_proposal.copy()
+    kl_to_reference(at_reference, at_proposal)
+    pareto_k(at_proposal)
+    np.testing.assert_array_equal(at_reference, before[0])
+    np.testing.assert_array_equal(at_proposal, before[1])
