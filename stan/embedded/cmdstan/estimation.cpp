@@ -1,9 +1,12 @@
+// clang-format off: must come first
+#include "lean_math.hpp"
+// clang-format on
+
 #include "diagnose.hpp"
 #include "generate_quantities.hpp"
 #include "laplace.hpp"
 #include "log_prob.hpp"
 #include "optimize.hpp"
-#include "pathfinder.hpp"
 #include "profile.hpp"
 #include "services.hpp"
 #include "variational.hpp"
@@ -17,7 +20,6 @@ int optimize(Session& session) {
 int variational(Session& session) { return run_variational(session); }
 int diagnose(Session& session) { return run_diagnose(session); }
 int generate_quantities(Session& session) { return run_generate_quantities(session); }
-int pathfinder(Session& session) { return run_pathfinder(session); }
 int log_prob(Session& session) { return run_log_prob(session); }
 int laplace(Session& session) { return run_laplace(session); }
 void write_profile(const OutputArguments& output) { write_profile_file(output); }

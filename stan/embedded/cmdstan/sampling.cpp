@@ -1,3 +1,7 @@
+// clang-format off: must come first
+#include "lean_math.hpp"
+// clang-format on
+
 #include "sample.hpp"
 
 namespace embedded {
