@@ -104,9 +104,7 @@ def _common_units(tools: Embedded, part: str) -> list[Unit]:
         (file for file in files if file.suffix == ".cpp"),
         key=lambda file: LONGEST.index(file.stem) if file.stem in LONGEST else len(LONGEST),
     )
-    return [
-        _unit(tools, f"{part}-{file.stem}", part, file, file.read_text(), headers) for file in sources
-    ]
+    return [_unit(tools, f"{part}-{file.stem}", part, file, file.read_text(), headers) for file in sources]
 
 
 def _unit(tools: Embedded, name: str, part: str, path: Path | None, code: str, headers: bytes) -> Unit:

@@ -321,7 +321,9 @@ def test_printing(load, capfd):
     point = np.ones(model.param_unc_num())
     received, lock = [], threading.Lock()
 
-    @ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_char), ctypes.c_int)
+    callback_type = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_char), ctypes.c_int)
+
+    @callback_type
     def callback(text, size):
         with lock:
             received.append(ctypes.string_at(text, size))
@@ -340,7 +342,7 @@ def test_printing(load, capfd):
     assert len(b"".join(received)) == 400 * len("a is 1\n")
     assert received.count(b"\n") == 400
 
-    model._set_print_callback(ctypes.cast(None, type(callback)), None)
+    model._set_print_callback(callback_type(), None)
     model.log_density(point)
     assert capfd.readouterr().out == "a is 1\n"
 
