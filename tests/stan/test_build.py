@@ -230,6 +230,19 @@ def test_command_line(work):
     assert "once a machine" in messages
 
 
+def test_compiler_with_its_own_library(work, monkeypatch):
+    prefix = work / "prefix"
+    for folder in ("bin", "lib"):
+        (prefix / folder).mkdir(parents=True)
+    (prefix / "lib" / "libstdc++.so.6").touch()
+    shutil.copy(FAKE_COMPILER, prefix / "bin" / "g++")
+    monkeypatch.setenv("CXX", str(prefix / "bin" / "g++"))
+    build_quietly(work / "normal.stan")
+    links = [line for line in (work / "log").read_text().splitlines() if line.split()[1] == "link"]
+    assert len(links) == 2
+    assert all(f"-Wl,-rpath,{prefix / 'lib'}" in line.split() for line in links)
+
+
 FAULTS = {
     "missing.stan": (None, "missing.stan does not exist"),
     "folder.stan": (Path.mkdir, "is not a file"),
