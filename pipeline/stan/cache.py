@@ -111,5 +111,5 @@ def disk_full(where: object) -> UserError:
     return UserError(
         f"No space left on the disk of {where}.\n"
         f"Free about 200 MB there, or set the environment variable {FOLDER_VARIABLE} to a folder on\n"
-        f"another disk. All of the cache folder {cache_folder()} may be deleted; it is built again when needed."
+        f"another disk. All of the cache folder {cache_folder()} may be deleted: it is built again."
     )

@@ -104,9 +104,7 @@ def _common_units(tools: Embedded, part: str) -> list[Unit]:
         (file for file in files if file.suffix == ".cpp"),
         key=lambda file: LONGEST.index(file.stem) if file.stem in LONGEST else len(LONGEST),
     )
-    return [
-        _unit(tools, f"{part}-{file.stem}", part, file, file.read_text(), headers) for file in sources
-    ]
+    return [_unit(tools, f"{part}-{file.stem}", part, file, file.read_text(), headers) for file in sources]
 
 
 def _unit(tools: Embedded, name: str, part: str, path: Path | None, code: str, headers: bytes) -> Unit:
@@ -181,6 +179,11 @@ def _link_flags(tools: Embedded) -> list[str]:
     archives = [str(path) for path in sorted(tools.lib.glob("libsundials_*.a"))]
     # rpath, and not the newer runpath, so that LD_LIBRARY_PATH does not bring in another TBB.
     paths = [f"-L{tools.lib}", f"-Wl,-rpath,{tools.lib}"]
+    # A compiler with a prefix of its own (conda, modules on clusters) has its own C++ library too.
+    prefix = Path(tools.record.compiler).resolve().parents[1]
+    paths += [
+        f"-Wl,-rpath,{prefix / lib}" for lib in ("lib64", "lib") if (prefix / lib / "libstdc++.so.6").exists()
+    ]
     if sys.platform != "darwin":
         paths.append("-Wl,--disable-new-dtags")
     return [*archives, *flags, *paths, "-ltbb", "-pthread"]

@@ -127,7 +127,7 @@ def _find_embedded() -> Embedded:
         raise UserError(
             "httpstan, whose wheel carries Stan, is not installed for this Python "
             f"(CPython {platform.python_version()} on {platform.system()} {platform.machine()}).\n"
-            "It has wheels for CPython 3.10 to 3.13 on Linux (x86_64) and macOS: install this package there.\n"
+            "It has wheels for CPython 3.10 to 3.13 on Linux (x86_64) and macOS: use one of those.\n"
             "Elsewhere install CmdStan (`python -m cmdstanpy.install_cmdstan`, or set CMDSTAN) and put "
             " `stan: {toolchain: official}` into the configuration."
         )

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+from importlib import metadata
 from pathlib import Path
 
 import bridgestan
@@ -76,10 +77,10 @@ def test_unreadable_data_file(mixture):
 
 
 def test_versions_agree(mixture):
-    installed = tuple(int(part) for part in bridgestan.__version__.split("."))
-    assert mixture.model_version() == installed
+    installed = metadata.version("bridgestan")
+    assert mixture.model_version() == tuple(int(part) for part in installed.split("."))
     information = mixture.model_info()
-    assert f"BridgeStan version: {bridgestan.__version__}" in information
+    assert f"BridgeStan version: {installed}" in information
     assert "Stan version: 2.35.0" in information
     assert "STAN_THREADS=true" in information
     assert "STAN_OPENCL=false" in information
@@ -95,7 +96,7 @@ def test_closed_form_in_all_combinations(throwing):
                 log_density, gradient, hessian = throwing.log_density_hessian(
                     np.array([u]), propto=propto, jacobian=jacobian
                 )
-                expected = norm(0, 2).logpdf(x) + (norm(0, 2).logpdf(0) * -propto) + u * jacobian
+                expected = norm.logpdf(x, 0, 2) - propto * norm.logpdf(0, 0, 2) + u * jacobian
                 np.testing.assert_allclose(log_density, expected, rtol=1e-12)
                 np.testing.assert_allclose(gradient, [-(x**2) / 4 + jacobian], rtol=1e-12)
                 np.testing.assert_allclose(hessian, [[-(x**2) / 2]], rtol=1e-6)
@@ -321,7 +322,9 @@ def test_printing(load, capfd):
     point = np.ones(model.param_unc_num())
     received, lock = [], threading.Lock()
 
-    @ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_char), ctypes.c_int)
+    callback_type = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_char), ctypes.c_int)
+
+    @callback_type
     def callback(text, size):
         with lock:
             received.append(ctypes.string_at(text, size))
@@ -340,9 +343,21 @@ def test_printing(load, capfd):
     assert len(b"".join(received)) == 400 * len("a is 1\n")
     assert received.count(b"\n") == 400
 
-    model._set_print_callback(ctypes.cast(None, type(callback)), None)
+    model._set_print_callback(callback_type(), None)
     model.log_density(point)
     assert capfd.readouterr().out == "a is 1\n"
+
+
+def test_solvers_and_threads_inside_the_model(load):
+    model = load("solvers")
+    rng = model.new_rng(1)
+    for u in (-1.0, 0.5):
+        k = np.exp(u)
+        values = model.param_constrain(np.array([u]), include_tp=True, include_gq=True, rng=rng)
+        np.testing.assert_allclose(values, [k, np.exp(-k), np.exp(-k), np.sqrt(k)], rtol=1e-4)
+        log_density, gradient = model.log_density_gradient(np.array([u]), propto=False, jacobian=False)
+        np.testing.assert_allclose(log_density, 1000 * norm.logpdf(np.exp(-k) - k), rtol=1e-4)
+        np.testing.assert_allclose(gradient, 1000 * (np.exp(-k) - k) * (np.exp(-k) + 1) * k, rtol=1e-3)
 
 
 EVALUATE_MANY = """

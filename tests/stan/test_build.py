@@ -166,7 +166,10 @@ def test_keys_see_where_parts_end():
 
 
 def test_two_processes_build_once(work):
-    processes = [command_line(work, "--json", "--jobs=1", FAKE_SLEEP_S="0.2") for _ in range(3)]
+    processes = [
+        command_line(work, "--json", "--jobs=1", "--toolchain=embedded", FAKE_SLEEP_S="0.05")
+        for _ in range(3)
+    ]
     results = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert len(set(results)) == 1
@@ -197,7 +200,7 @@ def entries(work):
 
 
 def test_kill_leaves_nothing_half_made(work):
-    process = command_line(work, FAKE_SLEEP_S="2")
+    process = command_line(work, "--toolchain=embedded", FAKE_SLEEP_S="2")
     wait_for(lambda: compilations(work))
     process.kill()
     process.communicate()
@@ -208,7 +211,7 @@ def test_kill_leaves_nothing_half_made(work):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 def test_termination_takes_the_compilers_along(work):
-    process = command_line(work, FAKE_SLEEP_S="60")
+    process = command_line(work, "--toolchain=embedded", FAKE_SLEEP_S="60")
     wait_for(lambda: compilations(work))
     pids = [int(line.split()[0]) for line in (work / "log").read_text().splitlines()]
     assert all(is_running(pid) for pid in pids)
@@ -225,6 +228,19 @@ def test_command_line(work):
     assert Path(executable).name == "normal"
     assert Path(library).name == "normal_model.so"
     assert "once a machine" in messages
+
+
+def test_compiler_with_its_own_library(work, monkeypatch):
+    prefix = work / "prefix"
+    for folder in ("bin", "lib"):
+        (prefix / folder).mkdir(parents=True)
+    (prefix / "lib" / "libstdc++.so.6").touch()
+    shutil.copy(FAKE_COMPILER, prefix / "bin" / "g++")
+    monkeypatch.setenv("CXX", str(prefix / "bin" / "g++"))
+    build_quietly(work / "normal.stan")
+    links = [line for line in (work / "log").read_text().splitlines() if line.split()[1] == "link"]
+    assert len(links) == 2
+    assert all(f"-Wl,-rpath,{prefix / 'lib'}" in line.split() for line in links)
 
 
 FAULTS = {

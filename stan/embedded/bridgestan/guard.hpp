@@ -10,11 +10,11 @@
 
 namespace latentbench {
 
+/** Gives the calling thread an autodiff tape: Stan makes those of the threads that it starts. */
+inline void prepare_thread() { static thread_local stan::math::ChainableStack tape; }
+
 /**
  * Runs the body of an exported function: the only place where an exception becomes a return value.
- *
- * It also gives the calling thread its autodiff tape, which Stan keeps per thread and creates only
- * for the threads that it knows of itself.
  *
  * @param[in] function name of the exported function, for the message
  * @param[out] error_msg where the message goes; may be null
@@ -25,14 +25,14 @@ template <typename Result, typename Body>
 Result guarded(const char* function, char** error_msg, Result failure, Body&& body) noexcept {
   const char* reason = "unknown C++ exception";
   try {
-    static thread_local stan::math::ChainableStack tape;
+    prepare_thread();
     try {
       return std::forward<Body>(body)();
     } catch (const std::exception& e) {
       if (error_msg) *error_msg = strdup((std::string(function) + ": " + e.what()).c_str());
       return failure;
     }
-  } catch (const std::exception&) {
+  } catch (const std::exception&) {  // the message did not fit into the memory either
     reason = "out of memory";
   } catch (...) {
   }
