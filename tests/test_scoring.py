@@ -1,0 +1,91 @@
+"""Statuses of the score stage: what is not certified is not scored, and says why."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.collecting import collect
+from pipeline.posterior import Posterior
+from pipeline.posterior_io import write_data_sets, write_posteriors
+from pipeline.scenarios.base import DataSet
+from pipeline.scoring import score_cell
+
+
+def make_posterior(seed, mean=0.0):
+    rng = np.random.default_rng(seed)
+    draws = rng.normal(mean, 1, size=(4, 300, 2))
+    p = np.broadcast_to([0.3, 0.7], (20, 5, 2)) + rng.normal(0, 0.01, (20, 5, 1)) * [1, -1]
+    return Posterior({"mu": draws}, draws, -0.5 * (draws**2).sum(-1), {"membership": p})
+
+
+def record(*rows):
+    keys = ("dataset", "status", "reason", "timings", "extra")
+    timing = {"phase": "infer", "wall_s": 1.0, "cpu_s": 0.5, "n_draws": 1200}
+    return {"cores": 2, "data_sets": [dict(zip(keys, (*row, [timing], []), strict=True)) for row in rows]}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of four data sets: scored, failed, reference uncertified, timed out."""
+    for folder in ("draws/s", "fits/s", "scores/s", "models"):
+        (tmp_path / folder).mkdir(parents=True)
+    write_data_sets(tmp_path / "data.nc", [DataSet(np.ones((5, 1)), z=np.zeros(5, int))] * 4)
+    write_posteriors(tmp_path / "draws/s/m.nc", {0: make_posterior(0, 0.5), 2: make_posterior(1)})
+    for number in (1, 2):
+        all_four = {i: make_posterior(10 * number + i) for i in range(4)}
+        write_posteriors(tmp_path / f"draws/s/reference-{number}.nc", all_four)
+        states = [(i, "ok", "") for i in range(4)]
+        if number == 2:
+            states[2] = (2, "uncertified", "R-hat 1.02")
+        (tmp_path / f"fits/s/reference-{number}.json").write_text(json.dumps(record(*states)))
+    fitted = record((0, "ok", ""), (1, "failed", "diverged"), (2, "ok", ""), (3, "timeout", "10 s"))
+    (tmp_path / "fits/s/m.json").write_text(json.dumps(fitted))
+    (tmp_path / "models/p.json").write_text(json.dumps({"compile_wall_s": 3.0}))
+    score_cell(
+        scenario="s",
+        method="m",
+        root_seed=1,
+        data_file=tmp_path / "data.nc",
+        draws_file=tmp_path / "draws/s/m.nc",
+        record_file=tmp_path / "fits/s/m.json",
+        reference_files=[tmp_path / f"draws/s/reference-{i}.nc" for i in (1, 2)],
+        reference_records=[tmp_path / f"fits/s/reference-{i}.json" for i in (1, 2)],
+        scores_file=tmp_path / "scores/s/m.parquet",
+        status_file=tmp_path / "scores/s/m.json",
+    )
+    collect(
+        scores=[tmp_path / "scores/s/m.parquet"],
+        statuses=[tmp_path / "scores/s/m.json"],
+        records=[tmp_path / "fits/s/m.json"],
+        references=[tmp_path / f"fits/s/reference-{i}.json" for i in (1, 2)],
+        models={"p": tmp_path / "models/p.json"},
+        programs={"s": "p"},
+        run_folder=tmp_path,
+    )
+    return tmp_path
+
+
+def test_every_cell_has_one_row(run):
+    status = pd.read_csv(run / "status.csv", keep_default_na=False)
+    of_method = status[status.method == "m"].set_index("dataset")
+    assert list(of_method.status) == ["ok", "failed", "uncertified", "timeout"]
+    assert list(of_method.reason) == ["", "diverged", "reference 2: R-hat 1.02", "10 s"]
+    of_reference = status[status.method == "reference-2"]
+    assert list(of_reference.status) == ["ok", "ok", "uncertified", "ok"]
+
+
+def test_only_certified_successes_are_scored(run):
+    scores = pd.read_parquet(run / "scores.parquet")
+    assert set(scores.dataset) == {0}
+    shift = scores[scores.metric == "mean_error_sd"].set_index("parameter").value
+    assert list(shift.index) == ["mu[1]", "mu[2]"] and (np.abs(shift - 0.5) < 0.2).all()
+
+
+def test_timings_carry_effective_sizes(run):
+    timings = pd.read_csv(run / "timings.csv")
+    build = timings[timings.phase == "build"]
+    assert list(build.wall_s) == [3.0] and build.dataset.isna().all()
+    ess = timings[timings.method == "m"].set_index("dataset").ess_bulk_min
+    assert ess[0] > 500 and ess[2] > 500 and np.isnan(ess[1])
