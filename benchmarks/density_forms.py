@@ -75,7 +75,8 @@ def hmm_forms(program: str) -> dict[str, str]:
     """Ways to sum over the paths of the hidden states."""
     setup = HMM_SETUP[program]
     forms = {
-        "hmm_marginal, column maximum by fmax": (
+        "hmm_marginal as it stands (underflows)": f"{setup} target += hmm_marginal(omega, A, initial);",
+        "hmm_marginal without the columns' maxima": (
             f"{setup} row_vector[T] top = omega[1]; for (k in 2:K) {{ top = fmax(top, omega[k]); }}"
             "target += sum(top) + hmm_marginal(omega - rep_matrix(top, K), A, initial);"
         ),

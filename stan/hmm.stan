@@ -31,5 +31,12 @@ model {
     transition_matrix[k] = transition[k]';
     log_likelihood[k] = -0.5 * square((y - mu[k]) / sd[k])' - log(sd[k]);
   }
-  target += hmm_marginal(log_likelihood, transition_matrix, initial);
+  // hmm_marginal works with exp(log_likelihood). Without the largest entry of
+  // each column, no observation underflows in all states at once.
+  row_vector[T] largest = log_likelihood[1];
+  for (k in 2 : K) {
+    largest = fmax(largest, log_likelihood[k]);
+  }
+  target += sum(largest)
+            + hmm_marginal(log_likelihood - rep_matrix(largest, K), transition_matrix, initial);
 }

@@ -80,6 +80,15 @@ class Scenario(abc.ABC):
         """
 
     @abc.abstractmethod
+    def initial_values(self, data: DataSet, seed: int) -> dict[str, Any] | None:
+        """Return where a fit may start, in constrained space and JSON's types.
+
+        Every chain or path takes a seed of its own: starts must differ, or R-hat says nothing, and yet lie
+        where no chain is caught in a mode of negligible mass. None leaves the start to Stan, which draws
+        unconstrained parameters from uniform(-2, 2); that is right for parameters of unit scale.
+        """
+
+    @abc.abstractmethod
     def memberships(
         self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:

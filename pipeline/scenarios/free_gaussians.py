@@ -5,6 +5,13 @@ level. Over the range R of the data and their midrange xi they take mu_k ~ Norma
 1 / sd_k^2 ~ Gamma(2, beta), beta ~ Gamma(0.2, 10 / R^2) and weights ~ Dirichlet(1, ..., 1). Here beta is
 fixed at its prior mean, 0.02 R^2, so sd_k^2 ~ inverse-Gamma(2, 0.02 R^2): the prior mode of sd_k is about
 R / 11, and no component can shrink onto one observation, which would leave the posterior without bound.
+
+Such posteriors have modes of negligible mass (for the galaxies all others together 0.6%, by Laplace's
+approximation at each) that catch a chain for good. Which mode a chain finds depends on where it starts, and
+Stan's own start knows nothing of the data's place. On the galaxies it led 12 chains of 60 astray; a sharper
+prior of the variances (shape 5) as many. So fits start from components spread evenly over the range, as the
+prior of the means has it, each mean moved by up to a quarter of its share: 6 of 6 reference runs of 4 chains
+then passed their certificate.
 """
 
 from dataclasses import dataclass
@@ -17,6 +24,9 @@ from pipeline.scenarios.base import Family
 from pipeline.scenarios.checks import check_at_least, check_finite, check_positive
 from pipeline.scenarios.memberships import hmm_memberships, mixture_memberships
 from pipeline.scenarios.sufficient import summarise
+
+# Of the Dirichlet draws that fits start from: about equal weights, none of them near zero.
+_START_CONCENTRATION = 20.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,12 @@ class FreeMixture:
         """Return the data block of gmm.stan."""
         return _stan_data(y, "N", self.n_components, self.prior)
 
+    def initial_values(self, y: Float[np.ndarray, "obs replicate"], seed: int) -> dict[str, Any]:
+        """Return weights near equality, means spread over the range, sds below their gaps."""
+        rng = np.random.default_rng(seed)
+        pi = rng.dirichlet(np.full(self.n_components, _START_CONCENTRATION))
+        return {"pi": pi.tolist(), **_spread_components(y, self.n_components, rng)}
+
     def memberships(
         self, y: Float[np.ndarray, "obs replicate"], parameters: dict[str, Float[np.ndarray, " draw *shape"]]
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
@@ -122,6 +138,12 @@ class FreeHmm:
         """Return the data block of hmm.stan."""
         return _stan_data(y, "T", self.n_components, self.prior)
 
+    def initial_values(self, y: Float[np.ndarray, "obs replicate"], seed: int) -> dict[str, Any]:
+        """Return transitions near equality, means spread over the range, sds below their gaps."""
+        rng = np.random.default_rng(seed)
+        transition = rng.dirichlet(np.full(self.n_components, _START_CONCENTRATION), size=self.n_components)
+        return {"transition": transition.tolist(), **_spread_components(y, self.n_components, rng)}
+
     def memberships(
         self, y: Float[np.ndarray, "obs replicate"], parameters: dict[str, Float[np.ndarray, " draw *shape"]]
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
@@ -147,3 +169,13 @@ def _stan_data(
         "variance_shape": prior.variance_shape,
         "variance_scale": prior.variance_scale,
     }
+
+
+def _spread_components(
+    y: Float[np.ndarray, "obs replicate"], n_components: int, rng: np.random.Generator
+) -> dict[str, list[float]]:
+    """Return one mean in each of K equal shares of the range, and sds of about a quarter of a share."""
+    share = np.ptp(y) / n_components
+    mu = y.min() + share * (np.arange(n_components) + rng.uniform(0.25, 0.75, n_components))
+    sd = share / 4 * np.exp(rng.uniform(-0.5, 0.5, n_components))
+    return {"mu": mu.tolist(), "sd": sd.tolist()}

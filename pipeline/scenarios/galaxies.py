@@ -82,6 +82,10 @@ class Galaxies(Scenario):
         """Return the data block of gmm.stan."""
         return self._model.stan_data(data.y)
 
+    def initial_values(self, data: DataSet, seed: int) -> dict[str, Any]:
+        """Return components spread over the data's range."""
+        return self._model.initial_values(data.y, seed)
+
     def memberships(
         self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:

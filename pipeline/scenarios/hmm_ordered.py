@@ -95,6 +95,9 @@ class HmmOrdered(Scenario):
             "mu_sd": self.mu_sd,
         }
 
+    def initial_values(self, data: DataSet, seed: int) -> None:
+        """Leave the start to Stan: the parameters are of unit scale."""
+
     def memberships(
         self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:

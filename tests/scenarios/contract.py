@@ -75,6 +75,24 @@ def stan_data_refuses_what_is_not_finite_or_empty(scenario: Scenario):
     assert _refuses(scenario, y[:0]) and _refuses(scenario, y[:, 0])
 
 
+def fits_start_within_the_parameters_support(scenario: Scenario):
+    data = _data_sets(scenario)[0]
+    starts = [scenario.initial_values(data, seed) for seed in (1, 2, 1)]
+    assert starts[0] == starts[2]
+    if starts[0] is None:
+        return
+    assert starts[0] != starts[1]
+    assert json.loads(json.dumps(starts[0], allow_nan=False)) == starts[0]
+    assert {name: np.shape(value) for name, value in starts[0].items()} == scenario.parameter_shapes
+    for name, value in starts[0].items():
+        if name in ("pi", "transition"):
+            np.testing.assert_allclose(np.sum(value, axis=-1), 1, rtol=1e-12)
+        if name == "mu":
+            assert (np.diff(value) > 0).all()
+        else:
+            assert (np.array(value) > 0).all()
+
+
 def memberships_are_probabilities_of_each_draw(scenario: Scenario):
     data = _data_sets(scenario)[0]
     parameters = prior_like_draws(scenario, n_draws=5)
@@ -117,6 +135,7 @@ CONTRACT = [
     stan_data_is_json,
     stan_data_follows_the_observations,
     stan_data_refuses_what_is_not_finite_or_empty,
+    fits_start_within_the_parameters_support,
     memberships_are_probabilities_of_each_draw,
     memberships_follow_the_observations,
     the_stan_program_is_there,
