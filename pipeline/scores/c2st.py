@@ -8,7 +8,7 @@ from pipeline.scores.monte_carlo import Estimate
 
 N_FOLDS = 5
 N_LANDMARKS = 100
-REGULARISATION = 0.01
+REGULARISATION = 0.003
 
 
 def _marginal_features(draws: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, "draw feature"]:

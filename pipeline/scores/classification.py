@@ -1,9 +1,10 @@
 """Membership probabilities against the truth and against the reference's memberships.
 
 Every function takes ``probabilities`` of shape (..., obs, component), rows summing to one, and gives one
-score for each leading index. ``target`` has a row an observation: the one-hot truth (``one_hot``) where the
-truth is known, or else the reference's membership. With the latter a score is its expected value under the
-reference, that is, with every unknown label drawn from the reference's membership.
+score for each leading index. ``target``, whose leading indices are broadcast against those, is the one-hot
+truth (``one_hot``) where the truth is known, or else the reference's membership. With the latter a score is
+its expected value under the reference, that is, with every unknown label drawn from the reference's
+membership; for ece, the share of correct assignments is the expected one.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ N_BINS = 10
 N_RESAMPLES = 200
 
 Probabilities = Float[np.ndarray, "*replicate obs component"]
-Target = Float[np.ndarray, "obs component"]
+Target = Float[np.ndarray, "*replicate obs component"]
 Scores = Float[np.ndarray, "*replicate"]
 
 # The smallest normal double: log(0) becomes -708 instead of minus infinity. A probability that underflowed
@@ -40,9 +41,11 @@ def one_hot(truth: Int[np.ndarray, " obs"], n_components: int) -> Target:
 
 def _top(probabilities: Probabilities, target: Target) -> tuple[np.ndarray, np.ndarray]:
     """Return the largest probability of each observation and the target's probability of that component."""
-    best = probabilities.argmax(axis=-1)
-    correct = np.take_along_axis(np.broadcast_to(target, probabilities.shape), best[..., None], axis=-1)
-    return probabilities.max(axis=-1), correct[..., 0]
+    best = probabilities.argmax(axis=-1)[..., None]
+    shape = np.broadcast_shapes(probabilities.shape, target.shape)
+    largest = np.broadcast_to(probabilities.max(axis=-1), shape[:-1])
+    index = np.broadcast_to(best, (*shape[:-1], 1))
+    return largest, np.take_along_axis(np.broadcast_to(target, shape), index, axis=-1)[..., 0]
 
 
 def accuracy(probabilities: Probabilities, target: Target) -> Scores:
@@ -88,7 +91,7 @@ def excess_log_loss(probabilities: Probabilities, reference: Target) -> Scores:
     than the reference, if the reference is right; 0 is ideal.
     """
     own = np.sum(reference * np.log(np.maximum(reference, _TINY)), axis=-1)
-    return own.mean() + log_loss(probabilities, reference)
+    return own.mean(axis=-1) + log_loss(probabilities, reference)
 
 
 def total_variation(probabilities: Probabilities, reference: Target) -> Scores:
@@ -163,8 +166,6 @@ def membership_scores(
         other = mean_reference if by_reference else target
         variance = _bootstrap_variance(method, lambda p, f=function, t=other: f(p, t), rng)
         if by_reference:
-            variance += _bootstrap_variance(
-                reference, lambda t, f=function: np.array([f(mean, one) for one in t]), rng
-            )
+            variance += _bootstrap_variance(reference, lambda t, f=function: f(mean, t), rng)
         scores[name] = Estimate(float(function(mean, other)), float(np.sqrt(variance)))
     return scores

@@ -114,6 +114,7 @@ def test_renaming_components_and_reordering_observations(name, seed, order):
 def test_replicates_are_scored_one_by_one(name):
     p, target = memberships(1, 5, 20, 3), memberships(2, 20, 3)
     np.testing.assert_allclose(ALL[name](p, target), [ALL[name](one, target) for one in p], atol=1e-14)
+    np.testing.assert_allclose(ALL[name](target, p), [ALL[name](target, one) for one in p], atol=1e-14)
 
 
 def noisy(seed, batches=20, n_obs=150, noise=0.3):

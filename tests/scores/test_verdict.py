@@ -28,8 +28,8 @@ def judge(table, n_failed=0):
 
 @pytest.mark.parametrize("n", [1, 20])
 def test_an_exact_method_is_seldom_accused(n):
-    labels = [judge(scores(n, seed)).label for seed in range(100)]
-    assert labels.count("indistinguishable") >= 94
+    labels = [judge(scores(n, seed)).label for seed in range(60)]
+    assert labels.count("indistinguishable") >= 56
 
 
 def test_a_small_but_certain_error_is_close():
