@@ -2,20 +2,19 @@
 
 import json
 import platform
-import re
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from pipeline.errors import UserError
 from pipeline.stan import cache
+from pipeline.stan.compiler import run_compiler
 from pipeline.stan.processes import Finished, Processes
 from pipeline.stan.toolchain import Embedded
 
 SOURCES = Path(__file__).parents[2] / "stan" / "embedded"
+COST = "cost.json"
 EXPORTS = SOURCES / "bridgestan" / "exports.map"
 # What takes most time to compile, to be begun first.
 LONGEST = ("estimation", "sampling", "contexts")
@@ -73,6 +72,7 @@ def build_program(
         UserError: the compiler fails, the disk is full or the cache folder cannot be written.
     """
     model = _unit(tools, name, "model", None, cpp_code, b"")
+    # The model's object comes first: of functions that several objects hold, the linker takes the first.
     units = [model, *_common_units(tools, "cmdstan"), *_common_units(tools, "bridgestan")]
     link_flags = _link_flags(tools)
     key = cache.content_key(name, *(unit.key for unit in units), *link_flags, EXPORTS.read_bytes())
@@ -81,14 +81,13 @@ def build_program(
     if not reused:
         processes = Processes()
         _compile(tools, units, jobs, processes, say)
-
         cache.make_entry(entry, lambda folder: _link(tools, name, units, link_flags, processes, folder))
-    compiled, linked = _recorded_cost(model.entry), _recorded_cost(entry)
+    cost = _recorded_cost(entry)
     return Program(
         executable=entry / name,
         library=entry / f"{name}_model.so",
-        compile_wall_s=compiled["wall_s"] + linked["wall_s"],
-        compile_cpu_s=compiled["cpu_s"] + linked["cpu_s"],
+        compile_wall_s=cost["wall_s"],
+        compile_cpu_s=cost["cpu_s"],
         reused=reused,
     )
 
@@ -133,9 +132,7 @@ def _compile(
     missing = [unit for unit in units if not unit.entry.is_dir()]
     common = [unit for unit in missing if unit.part != "model"]
     if common:
-        say(
-            f"compiling the Stan driver, once a machine ({len(common)} files, some minutes of processor time)"
-        )
+        say(f"compiling the Stan driver ({len(common)} files), once a machine, two minutes or more")
     if len(common) < len(missing):
         say(f"compiling {missing[0].name}, about half a minute")
 
@@ -170,7 +167,7 @@ def _compile_unit(tools: Embedded, unit: Unit, processes: Processes, folder: Pat
         "-o",
         str(folder / "object.o"),
     ]
-    _record_cost(folder, [_run_compiler(processes, argv, folder, unit.name)])
+    _record_cost(folder, [_cost(run_compiler(processes, argv, folder, unit.name))])
 
 
 def _link_flags(tools: Embedded) -> list[str]:
@@ -210,42 +207,22 @@ def _link(
         name: objects("model", "cmdstan"),
     }
 
-    costs = []
+    # The model's own compilation counts too, and is kept here lest the object go.
+    costs = [_recorded_cost(unit.entry) for unit in units if unit.part == "model"]
     for target, inputs in commands.items():
         argv = [tools.record.compiler, *inputs, *link_flags, "-o", str(folder / target)]
-        costs.append(_run_compiler(processes, argv, folder, target))
+        costs.append(_cost(run_compiler(processes, argv, folder, target)))
     _record_cost(folder, costs)
 
 
-def _run_compiler(processes: Processes, argv: list[str], folder: Path, what: str) -> Finished:
-    scratch = folder / "tmp"
-    scratch.mkdir()
-    finished = processes.run(argv, scratch)
-    shutil.rmtree(scratch, ignore_errors=True)
-    if finished.status == 0:
-        return finished
-    status, messages = finished.status, finished.messages
-    if cache.NO_SPACE in messages:
-        raise cache.disk_full(folder)
-    if status == -9 or "Killed signal" in messages or "out of memory" in messages.lower():
-        raise UserError(
-            f"The C++ compiler was killed while compiling {what}: most likely the memory ran out.\n"
-            "Each compiler takes about 1.5 GB; build with fewer at once (--jobs 1)."
-        )
-    errors = [line for line in messages.splitlines() if re.search("error|undefined", line, re.IGNORECASE)]
-    raise UserError(
-        f"The C++ compiler failed on {what} (exit status {status}):\n"
-        + "\n".join(errors[:10] or [messages])
-        + "\n"
-        f"The compiler is {argv[0]}; Stan needs C++17, that is g++ 8 or clang 7 and later. Set CXX to\n"
-        f"another compiler, or repeat the command to see all messages:\n{' '.join(argv)}"
-    )
-
-
-def _record_cost(folder: Path, costs: list[Finished]) -> None:
-    totals = {"wall_s": sum(cost.wall_s for cost in costs), "cpu_s": sum(cost.cpu_s for cost in costs)}
-    (folder / "cost.json").write_text(json.dumps(totals))
+def _record_cost(folder: Path, costs: list[dict[str, float]]) -> None:
+    totals = {kind: sum(cost[kind] for cost in costs) for kind in ("wall_s", "cpu_s")}
+    (folder / COST).write_text(json.dumps(totals))
 
 
 def _recorded_cost(entry: Path) -> dict[str, float]:
-    return json.loads((entry / "cost.json").read_text())
+    return json.loads((entry / COST).read_text())
+
+
+def _cost(finished: Finished) -> dict[str, float]:
+    return {"wall_s": finished.wall_s, "cpu_s": finished.cpu_s}

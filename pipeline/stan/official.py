@@ -14,14 +14,9 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.stan import cache
+from pipeline.stan.compiler import compiler_version
 from pipeline.stan.embedded import Program
-from pipeline.stan.toolchain import (
-    Official,
-    ToolchainRecord,
-    compiler_version,
-    package_versions,
-    platform_name,
-)
+from pipeline.stan.toolchain import Official, ToolchainRecord, package_versions, platform_name
 
 INSTEAD = "or put `stan: {toolchain: embedded}` into the configuration (--toolchain embedded)."
 

@@ -1,19 +1,15 @@
 """Which Stan compiles the programs: the one that httpstan's wheel carries, or an installed CmdStan."""
 
-import functools
 import importlib.util
-import os
 import platform
 import re
-import shutil
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import UserError
+from pipeline.stan.compiler import compiler_version, find_compiler
 
 SETTINGS = ("auto", "embedded", "official")
 
@@ -143,43 +139,6 @@ def _find_embedded() -> Embedded:
         platform=platform_name(),
     )
     return Embedded(home, record)
-
-
-def find_compiler() -> Path:
-    """Return the C++ compiler: $CXX, or the platform's usual one.
-
-    Raises:
-        UserError: there is none.
-    """
-    chosen = os.environ.get("CXX")
-    usual = ("clang++", "g++") if sys.platform == "darwin" else ("g++", "clang++")
-    for name in (chosen,) if chosen else usual:
-        found = shutil.which(name)
-        if found:
-            return Path(found)
-    looked_for = f"CXX={chosen}" if chosen else " or ".join(usual)
-    raise UserError(
-        f"No C++ compiler found (looked for {looked_for}): Stan programs are compiled on your machine.\n"
-        "Install one: `sudo apt install g++` (Debian, Ubuntu), `sudo dnf install gcc-c++` (Fedora), "
-        "`xcode-select --install` (macOS), `conda install -c conda-forge cxx-compiler` (no root needed); "
-        "or set the variable CXX to its path."
-    )
-
-
-@functools.cache
-def compiler_version(compiler: Path) -> str:
-    """Return the first line of what a compiler says of itself.
-
-    Raises:
-        UserError: it does not run.
-    """
-    try:
-        answer = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise UserError(
-            f"The C++ compiler {compiler} does not run ({error}): mend it, or set CXX."
-        ) from error
-    return answer.stdout.splitlines()[0] if answer.stdout else "unknown"
 
 
 def platform_name() -> str:

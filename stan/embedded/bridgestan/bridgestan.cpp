@@ -25,9 +25,9 @@ void copy(const Eigen::VectorXd& from, double* to) { Eigen::VectorXd::Map(to, fr
 
 extern "C" {
 
-int bs_major_version = version[0];
-int bs_minor_version = version[1];
-int bs_patch_version = version[2];
+const int bs_major_version = version[0];
+const int bs_minor_version = version[1];
+const int bs_patch_version = version[2];
 
 bs_model* bs_model_construct(const char* data, unsigned int seed, char** error_msg) {
   return guarded<bs_model*>("bs_model_construct", error_msg, nullptr,

@@ -36,9 +36,9 @@ typedef struct bs_rng bs_rng;
 typedef void (*bs_print_callback)(const char* text, size_t size);
 
 /** The version of the BridgeStan interface that this library implements. */
-extern BS_PUBLIC int bs_major_version;
-extern BS_PUBLIC int bs_minor_version;
-extern BS_PUBLIC int bs_patch_version;
+extern BS_PUBLIC const int bs_major_version;
+extern BS_PUBLIC const int bs_minor_version;
+extern BS_PUBLIC const int bs_patch_version;
 
 /**
  * Reads data and constructs the model, running its transformed data block.
