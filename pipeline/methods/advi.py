@@ -36,6 +36,7 @@ class _Advi(Method):
                 tol_rel_obj=self.tol_rel_obj,
                 draws=self.draws,
                 seed=task.seed,
+                inits=task.start(),  # pyright: ignore[reportArgumentType] (takes what its siblings take)
                 output_dir=str(task.model.folder),
                 sig_figs=17,
                 require_converged=False,

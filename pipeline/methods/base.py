@@ -2,12 +2,13 @@
 
 import abc
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
 from pipeline.scenarios.base import DataSet, Scenario
+from pipeline.seeds import derive_seed
 from pipeline.stan.model import BoundModel
 from pipeline.timing import PhaseTime
 
@@ -40,6 +41,17 @@ class Task:
     model: BoundModel
     seed: int
     cores: int
+
+    def starts(self, count: int) -> list[dict[str, Any]] | None:
+        """Return where that many chains or paths start, or None where the scenario leaves it to Stan."""
+        seeds = [derive_seed(self.seed, "", i, "", "start") for i in range(count)]
+        starts = [self.scenario.initial_values(self.data, seed) for seed in seeds]
+        return None if None in starts else [start for start in starts if start is not None]
+
+    def start(self) -> dict[str, Any] | None:
+        """Return where a single run starts, or None where the scenario leaves it to Stan."""
+        starts = self.starts(1)
+        return starts[0] if starts else None
 
 
 @dataclass(frozen=True)

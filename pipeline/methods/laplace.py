@@ -33,7 +33,7 @@ class Laplace(Method):
         }
         with Stopwatch() as watch:
             mode = task.model.cmdstan.optimize(
-                algorithm="lbfgs", jacobian=True, output_dir=str(mode_folder), **common
+                algorithm="lbfgs", jacobian=True, inits=task.start(), output_dir=str(mode_folder), **common
             )
             laplace = task.model.cmdstan.laplace_sample(
                 mode=mode, draws=self.draws, output_dir=str(task.model.folder), **common

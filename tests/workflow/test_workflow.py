@@ -20,6 +20,7 @@ seed: 3
 scenarios:
   gmm-ordered: {n_datasets: 2}
   hmm-ordered: {n_datasets: 2}
+  mine: {type: custom, file: mine.csv, column: value, family: mixture, n_components: 2}
 methods:
   nuts: {warmup: 500, draws: 500}
   laplace: {}
@@ -38,6 +39,9 @@ def make_project(folder: Path) -> Path:
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, folder / name)
     (folder / "tiny.yaml").write_text(CONFIG)
+    rng = np.random.default_rng(0)
+    mine = np.concatenate([rng.normal(-2, 1, 30), rng.normal(3, 0.5, 40)])
+    pd.DataFrame({"day": np.arange(70), "value": mine}).to_csv(folder / "mine.csv", index=False)
     return folder
 
 
@@ -83,7 +87,7 @@ def test_the_files_keep_their_contracts(finished):
 
 def test_every_cell_has_its_row_and_failures_their_reasons(tables):
     status = tables["status"].set_index(["scenario", "method", "dataset"]).sort_index()
-    assert len(status) == 2 * (4 + 2) * 2
+    assert len(status) == (2 + 2 + 1) * (4 + 2)
     advi = status.xs("advi-meanfield", level="method")
     assert set(advi.status) == {"failed"} and advi.reason.str.contains("did not converge within 20").all()
     assert set(status.xs("pathfinder", level="method").status) == {"timeout"}
@@ -95,6 +99,8 @@ def test_scores_hold_every_metric_with_error_and_floor(tables):
     laplace = set(scores[scores.method == "laplace"].metric)
     assert {"mean_error_sd", "wasserstein1_sd", "c2st", "sliced_wasserstein", "pareto_k"} <= laplace
     assert {"kl_to_reference", "membership_accuracy", "filtering_log_loss", "smoothing_ece"} <= laplace
+    mine = scores[(scores.scenario == "mine") & (scores.method == "laplace")]
+    assert {"membership_total_variation", "membership_accuracy", "kl_to_reference"} <= set(mine.metric)
     nuts = scores[scores.method == "nuts"]
     assert np.isfinite(nuts[["value", "mcse", "floor"]]).all(axis=None)
     bias = nuts[nuts.metric == "mean_error_sd"]
@@ -122,7 +128,33 @@ def test_a_changed_prior_rebuilds_its_scenario_alone(finished):
         config.write_text(CONFIG)
     outputs = [line for line in planned.splitlines() if line.strip().startswith(("output:", "wildcards:"))]
     assert any("gmm-ordered" in line for line in outputs)
-    assert not any("hmm-ordered" in line for line in outputs)
+    assert not any("hmm-ordered" in line or "mine" in line for line in outputs)
+
+
+def test_a_changed_file_of_observations_rebuilds_its_scenario(finished):
+    mine = finished / "mine.csv"
+    original = mine.read_text()
+    mine.write_text(original + "70,3.25\n")
+    try:
+        planned = snakemake(finished, "--cores", "2", "--dry-run")
+    finally:
+        mine.write_text(original)
+    outputs = [line for line in planned.splitlines() if line.strip().startswith(("output:", "wildcards:"))]
+    assert any("mine" in line for line in outputs)
+    assert not any("-ordered" in line for line in outputs)
+
+
+def test_bad_observations_stop_before_any_work(finished):
+    mine = finished / "mine.csv"
+    original = mine.read_text()
+    mine.write_text(original + "70,many\n")
+    try:
+        done = subprocess.run(
+            command("--cores", "1"), cwd=finished, env=environment(finished), capture_output=True, text=True
+        )
+    finally:
+        mine.write_text(original)
+    assert done.returncode == 1 and "mine.csv" in done.stderr and "line 72" in done.stderr, done.stderr
 
 
 def test_a_new_method_refits_no_other(finished):
@@ -133,7 +165,7 @@ def test_a_new_method_refits_no_other(finished):
     finally:
         config.write_text(CONFIG)
     fitted = [line for line in planned.splitlines() if "output: results/tiny/draws" in line]
-    assert len(fitted) == 2 and all("advi-fullrank" in line for line in fitted)
+    assert len(fitted) == 3 and all("advi-fullrank" in line for line in fitted)
 
 
 def test_killed_and_resumed_on_one_core_gives_the_same_numbers(finished, tmp_path):
