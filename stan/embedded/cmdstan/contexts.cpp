@@ -1,5 +1,6 @@
 #include "contexts.hpp"
 
+#include <iostream>
 #include <stan/io/empty_var_context.hpp>
 #include <stan/io/json/json_data.hpp>
 #include <stdexcept>
@@ -12,8 +13,6 @@ namespace {
 
 using Context = std::shared_ptr<stan::io::var_context>;
 
-Context read_json(std::ifstream stream) { return std::make_shared<stan::json::json_data>(stream); }
-
 bool readable(const std::string& path) { return std::ifstream(path).good(); }
 
 }  // namespace
@@ -21,11 +20,13 @@ bool readable(const std::string& path) { return std::ifstream(path).good(); }
 Context read_context(const std::string& path) {
   if (path.empty()) return std::make_shared<stan::io::empty_var_context>();
   auto stream = open_input(path);
-  if (file_suffix(path) != ".json")
-    throw std::invalid_argument("File \"" + path +
-                                "\" must be JSON and its name must end in .json; the older R dump "
-                                "format is not supported.");
-  return read_json(std::move(stream));
+  if (file_suffix(path) == ".json") return std::make_shared<stan::json::json_data>(stream);
+  std::cerr << "Warning: file '" << path
+            << "' is being read as an 'RDump' file.\n"
+               "\tThis format is deprecated and will not receive new features.\n"
+               "\tConsider saving your data in JSON format instead."
+            << std::endl;
+  return read_r_dump(stream);
 }
 
 std::vector<Context> read_contexts(const std::string& path, unsigned int chains, unsigned int id) {
@@ -34,8 +35,8 @@ std::vector<Context> read_contexts(const std::string& path, unsigned int chains,
   const std::string suffix = file_suffix(path);
   if (suffix.empty())
     throw std::invalid_argument("Found: \"" + path +
-                                "\" but user specified files must end in .json");
-  if (suffix != ".json")
+                                "\" but user specified files must end in .json or .R");
+  if (suffix != ".json" && suffix != ".R")
     throw std::invalid_argument("file ending of " + suffix + " is not supported by cmdstan");
 
   const auto names = chain_files(path, "", suffix, chains, id);

@@ -2,6 +2,9 @@
 #include "lean_math.hpp"
 // clang-format on
 
+#include <stan/io/dump.hpp>
+
+#include "contexts.hpp"
 #include "diagnose.hpp"
 #include "generate_quantities.hpp"
 #include "laplace.hpp"
@@ -23,5 +26,7 @@ int generate_quantities(Session& session) { return run_generate_quantities(sessi
 int log_prob(Session& session) { return run_log_prob(session); }
 int laplace(Session& session) { return run_laplace(session); }
 void write_profile(const OutputArguments& output) { write_profile_file(output); }
+
+Context read_r_dump(std::istream& stream) { return std::make_shared<stan::io::dump>(stream); }
 
 }  // namespace embedded

@@ -1,8 +1,8 @@
 #include "files.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 
 namespace embedded {
@@ -13,20 +13,6 @@ constexpr char separator = '/';
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-/// The path's parts from last to first, without "." and "..".
-std::vector<std::string> parts_from_end(const std::string& path) {
-  std::vector<std::string> parts;
-  std::size_t end = path.size();
-  while (true) {
-    const auto slash = end == 0 ? std::string::npos : path.rfind(separator, end - 1);
-    const auto begin = slash == std::string::npos ? 0 : slash + 1;
-    const std::string part = path.substr(begin, end - begin);
-    if (!part.empty() && part != "." && part != "..") parts.push_back(part);
-    if (slash == std::string::npos) return parts;
-    end = slash;
-  }
 }
 
 }  // namespace
@@ -79,14 +65,11 @@ void check_output_name(const std::string& path) {
     throw std::invalid_argument("Ill-formed output filename " + path + "\n");
 }
 
-bool likely_same_file(const std::string& a, const std::string& b) {
+bool same_file(const std::string& a, const std::string& b) {
   if (a.empty() || b.empty()) return false;
-  const auto parts_a = parts_from_end(a);
-  const auto parts_b = parts_from_end(b);
-  const auto shared = std::min(parts_a.size(), parts_b.size());
-  for (std::size_t i = 0; i < shared; ++i)
-    if (parts_a[i] != parts_b[i]) return false;
-  return true;
+  std::error_code no_such_file;
+  return std::filesystem::weakly_canonical(a, no_such_file) ==
+         std::filesystem::weakly_canonical(b, no_such_file);
 }
 
 }  // namespace embedded

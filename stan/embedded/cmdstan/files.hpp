@@ -33,8 +33,8 @@ std::unique_ptr<std::ofstream> open_output(const std::string& path, int sig_figs
 /// Throws where `path` names a directory.
 void check_output_name(const std::string& path);
 
-/// Whether the shorter path ends the longer one, "./" and "../" set aside: most likely one file.
-bool likely_same_file(const std::string& a, const std::string& b);
+/// Whether both paths lead to one file, which need not exist.
+bool same_file(const std::string& a, const std::string& b);
 
 }  // namespace embedded
 

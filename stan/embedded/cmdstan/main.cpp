@@ -42,7 +42,7 @@ void check_arguments(const Config& config) {
   check_output_name(config.output.file);
   check_output_name(config.output.diagnostic_file);
   const auto must_differ = [&config](const std::string& name, const std::string& input) {
-    if (likely_same_file(input, config.output.file))
+    if (same_file(input, config.output.file))
       throw std::invalid_argument("Filename conflict, " + name + " file " + input +
                                   " and output file names are identical, must be different.\n");
   };

@@ -1,5 +1,6 @@
 #include "parameters.hpp"
 
+#include <cctype>
 #include <cstdlib>
 #include <sstream>
 #include <stdexcept>
@@ -121,21 +122,22 @@ Eigen::MatrixXd read_draws(const std::string& path, const stan::model::model_bas
   for (std::size_t i = 0; i < expected.size(); ++i)
     if (names[first + i] != expected[i]) throw std::invalid_argument(mismatch);
 
-  std::vector<std::vector<std::string>> rows;
+  std::vector<double> values;  // row by row
+  std::size_t rows = 0;
   while (std::getline(file, line)) {
     if (line.empty() || line[0] == '#') continue;
-    rows.push_back(split_csv(line));
-    if (rows.back().size() != names.size())
+    const auto cells = split_csv(line);
+    ++rows;
+    if (cells.size() != names.size())
       throw std::invalid_argument("Error: expected " + std::to_string(names.size()) +
-                                  " columns, but found " + std::to_string(rows.back().size()) +
-                                  " instead for row " + std::to_string(rows.size()) + " of \"" +
-                                  path + "\"\n");
-  }
-  Eigen::MatrixXd draws(rows.size(), expected.size());
-  for (std::size_t row = 0; row < rows.size(); ++row)
+                                  " columns, but found " + std::to_string(cells.size()) +
+                                  " instead for row " + std::to_string(rows) + " of \"" + path +
+                                  "\"\n");
     for (std::size_t i = 0; i < expected.size(); ++i)
-      draws(row, i) = read_number(rows[row][first + i], expected[i]);
-  return draws;
+      values.push_back(read_number(cells[first + i], expected[i]));
+  }
+  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  return Eigen::Map<const RowMajor>(values.data(), rows, expected.size());
 }
 
 std::vector<std::vector<double>> read_unconstrained(const std::string& path,

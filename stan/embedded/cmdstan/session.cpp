@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <stan/version.hpp>
@@ -78,11 +79,11 @@ Session::Session(const CommandLine& command_line, stan::model::model_base& model
   open_writers();
 
   std::string init_file = config.init;
-  try {
-    init_radius = std::stod(config.init);
+  char* end = nullptr;
+  const double radius = std::strtod(config.init.c_str(), &end);
+  if (end != config.init.c_str() && *end == '\0') {
+    init_radius = radius;
     init_file.clear();
-  } catch (const std::logic_error&) {
-    // Not a number, so it names a file.
   }
   inits = read_contexts(init_file, num_chains, id);
 
