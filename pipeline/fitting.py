@@ -109,11 +109,11 @@ def complete(task: Task, fit: Fit, references: tuple[Posterior, Posterior] | Non
 
 def _membership_batches(task: Task, flat: np.ndarray) -> dict[str, np.ndarray]:
     """Average memberships over batches of consecutive draws, one batch in memory at a time."""
-    batches = [
-        task.scenario.memberships(task.data, task.model.by_name(batch))
-        for batch in np.array_split(flat, min(N_BATCHES, len(flat)))
-    ]
-    return {kind: np.stack([batch[kind].mean(axis=0) for batch in batches]) for kind in batches[0]}
+    means = []
+    for batch in np.array_split(flat, min(N_BATCHES, len(flat))):
+        memberships = task.scenario.memberships(task.data, task.model.by_name(batch))
+        means.append({kind: values.mean(axis=0) for kind, values in memberships.items()})
+    return {kind: np.stack([batch[kind] for batch in means]) for kind in means[0]}
 
 
 def timing_rows(fit: Fit) -> tuple[dict, ...]:

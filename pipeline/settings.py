@@ -34,8 +34,7 @@ def construct(cls: type, settings: Mapping[str, Any], where: str) -> Any:
             allowed = ", ".join(sorted(fields)) or "none"
             raise UserError(f"{where}.{key}: no such setting.{did_you_mean(key, fields)} Allowed: {allowed}.")
         if not _fits(value, hints[key]):
-            expected = getattr(hints[key], "__name__", str(hints[key]))
-            raise UserError(f"{where}.{key}: found {value!r}, which is no {expected}.")
+            raise UserError(f"{where}.{key}: found {value!r}; it must be {_in_words(hints[key])}.")
     try:
         return cls(**{key: _frozen(value) for key, value in settings.items()})
     except UserError as error:
@@ -57,6 +56,20 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is typing.Literal:
         return value in typing.get_args(hint)
     return isinstance(value, origin) if isinstance(origin, type) else True
+
+
+def _in_words(hint: Any) -> str:
+    """Say what an annotated type allows, to someone who writes YAML and no Python."""
+    origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_in_words(option) for option in arguments)
+    if origin is typing.Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin is tuple:
+        size = "" if Ellipsis in arguments else f"{len(arguments)} values, each "
+        return f"a list of {size or 'values, each '}{_in_words(arguments[0])}"
+    words = {float: "a number", int: "an integer", str: "a text", bool: "true or false"}
+    return words.get(origin, "empty" if origin is types.NoneType else f"a {hint}")
 
 
 def _frozen(value: Any) -> Any:

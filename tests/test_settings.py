@@ -1,6 +1,7 @@
 """Blocks of the configuration become dataclasses, or errors that say what to mend."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 
@@ -14,6 +15,8 @@ class Block:
     scale: float = 1.0
     sizes: tuple[int, ...] = (1, 2)
     file: str | None = None
+    kind: Literal["a", "b"] = "a"
+    range: tuple[int, int] = (1, 2)
 
     def __post_init__(self):
         if self.draws < 1:
@@ -29,11 +32,19 @@ def test_values_and_defaults():
     [
         (
             {"drawz": 5},
-            r"methods\.m\.drawz: no such setting. Did you mean 'draws'\? Allowed: draws, file, scale",
+            r"methods\.m\.drawz: no such setting. Did you mean 'draws'\? Allowed: draws, file, kind, range",
         ),
-        ({"draws": "5"}, r"methods\.m\.draws: found '5', which is no int"),
-        ({"draws": True}, "found True, which is no int"),
-        ({"sizes": [1, "a"]}, r"methods\.m\.sizes: found \[1, 'a'\]"),
+        ({"draws": "5"}, r"methods\.m\.draws: found '5'; it must be an integer"),
+        ({"draws": True}, "found True; it must be an integer"),
+        (
+            {"sizes": [1, "a"]},
+            r"methods\.m\.sizes: found \[1, 'a'\]; it must be a list of values, each an integer",
+        ),
+        ({"sizes": 3}, "found 3; it must be a list of values, each an integer"),
+        ({"file": 3}, "found 3; it must be a text or empty"),
+        ({"scale": "1e-3"}, "found '1e-3'; it must be a number"),
+        ({"kind": "c"}, "found 'c'; it must be one of a, b"),
+        ({"range": "1-2"}, "found '1-2'; it must be a list of 2 values, each an integer"),
         ({"draws": 0}, r"methods\.m: draws: found 0, must be at least 1"),
     ],
 )
