@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import norm, t
 
 from pipeline.scores.density import bridge_sampling, kl_to_reference, pareto_k
+from pipeline.scores.monte_carlo import effective_size
 
 LOG_Z = 3.0
 
@@ -29,6 +30,22 @@ CASES = [(0.2, 1.0), (0.0, 0.6), (0.0, 1.5), (1.5, 1.0)]
 def test_bridge_finds_the_evidence(shift, scale, autoregressive):
     estimates = [bridge_sampling(*ratios(i, autoregressive, shift, scale)).log_evidence for i in range(20)]
     assert np.mean(estimates) == pytest.approx(LOG_Z, abs=4 * np.std(estimates) / np.sqrt(20) + 1e-6)
+
+
+def test_bridge_is_the_published_iteration(autoregressive):
+    """Meng and Wong's fixed point, iterated with the reference's effective sample size."""
+    at_reference, at_proposal = ratios(1, autoregressive, 1.5, 1.0)
+    n_reference, n_proposal = effective_size(at_reference), at_proposal.size
+    assert n_reference < at_reference.size / 2
+    share = n_reference / (n_reference + n_proposal)
+    evidence = 1.0
+    for _ in range(200):
+        over = np.mean(np.exp(at_proposal) / (share * np.exp(at_proposal) + (1 - share) * evidence))
+        under = np.mean(1 / (share * np.exp(at_reference) + (1 - share) * evidence))
+        evidence = over / under
+    assert bridge_sampling(at_reference, at_proposal).log_evidence == pytest.approx(
+        np.log(evidence), abs=1e-8
+    )
 
 
 @pytest.mark.parametrize("shift, scale", CASES)
