@@ -103,6 +103,25 @@ def test_meaningless_ratios_are_refused(bad):
         bridge_sampling(np.zeros((1, 10)), proposal)
 
 
+def test_proposals_that_the_target_rejects(autoregressive):
+    """A half normal: the bridge takes zero density as it takes any other."""
+    x = np.abs(autoregressive(1, 4, 500))
+    raw = np.random.default_rng(2).normal(size=1000)
+
+    def ratio(x):
+        return np.where(x > 0, LOG_Z + np.log(2) + norm.logpdf(x), -np.inf) - norm.logpdf(x)
+
+    value, mcse = kl_to_reference(ratio(x), ratio(raw))
+    assert value == pytest.approx(np.log(2), abs=4 * mcse)
+    assert pareto_k(ratio(raw)) == (0, 0)  # bounded ratios
+
+
+def test_approximation_outside_the_support():
+    nowhere = np.full(100, -np.inf)
+    assert np.isnan(kl_to_reference(np.zeros((1, 10)), nowhere)).all()
+    assert pareto_k(nowhere).value == np.inf
+
+
 def test_proposal_outside_the_support_is_refused():
     with pytest.raises(ValueError, match="finite"):
         bridge_sampling(np.zeros((1, 10)), np.full(10, -np.inf))
