@@ -61,7 +61,7 @@ def c2st(
 
     Lopez-Paz and Oquab (2017), ICLR. Accuracy is over all held-out draws of five stratified folds, with its
     binomial error; the area is the mean over folds, with DeLong's. Both errors leave out that another sample
-    would have trained another classifier, which matters near .5: there the true error is up to 1.5 times
+    would have trained another classifier, which matters near .5: there the true error is about 1.5 times
     as large (docs/metrics.md). Repeated draws count against a method, being what it hands over.
 
     Args:

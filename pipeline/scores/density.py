@@ -20,8 +20,8 @@ def pareto_k(log_ratio: Float[np.ndarray, " draw"]) -> Estimate:
 
     Vehtari, Simpson, Gelman, Yao and Gabry (2024), JMLR 25(72), by ArviZ's ``psislw``: at most .5 is good,
     above .7 the draws cannot be corrected by importance sampling. It cannot see a mode that q misses.
-    Ratios that are constant to within 1e-9 give 0: the approximation is exact. It is infinite where fewer
-    than five ratios stand above the tail's threshold.
+    Where the largest ratios are equal to within 1e-9, as for an exact approximation, there is no tail and k
+    is 0. It is infinite, with unknown error, where fewer than five ratios stand above the tail's threshold.
 
     The error is the maximum-likelihood one of the shape, (1 + k) / sqrt(M) for M ratios in the tail (Smith
     1987, Ann. Statist. 15(3)), shrunk as the estimate is by its weak prior worth ten observations.
@@ -36,10 +36,15 @@ def pareto_k(log_ratio: Float[np.ndarray, " draw"]) -> Estimate:
 
     if np.any(np.isnan(log_ratio) | (log_ratio == np.inf)):
         raise ValueError("log ratios must be finite, or minus infinity where the target's density is zero")
-    if np.ptp(log_ratio) < 1e-9:
+    tail = math.ceil(min(0.2 * log_ratio.size, 3 * math.sqrt(log_ratio.size)))
+    largest = np.sort(log_ratio)[-tail - 1 :]
+    if np.sum(np.isfinite(largest)) < 5:
+        return Estimate(math.inf, math.nan)
+    if largest[-1] - largest[0] < 1e-9:
         return Estimate(0.0, 0.0)
     value = float(az.psislw(log_ratio)[1])
-    tail = math.ceil(min(0.2 * log_ratio.size, 3 * math.sqrt(log_ratio.size)))
+    if not math.isfinite(value):
+        return Estimate(value, math.nan)
     return Estimate(value, (1 + max(value, -0.5)) * math.sqrt(tail) / (tail + 10))
 
 
@@ -127,17 +132,20 @@ def kl_to_reference(
     draws. Where the two sets of ratios do not overlap the draws only bracket log Z: half the gap is added
     in quadrature, a bound that the estimate's own spread would hide.
 
-    It is plus infinity where the approximation puts no density at a draw of the reference.
+    It is plus infinity where the approximation puts no density at a draw of the reference, and unknown (NaN)
+    where the target rejects every draw of the approximation.
 
     Args:
         log_ratio_reference: log p - log q at the reference's draws, p unnormalised, q normalised.
         log_ratio_proposal: the same at raw draws from the approximation.
 
     Raises:
-        ValueError: a ratio is NaN, or the density p is zero at every draw of the approximation.
+        ValueError: a ratio is NaN.
     """
     if np.any(log_ratio_reference == np.inf):
         return Estimate(math.inf, math.nan)
+    if np.all(log_ratio_proposal == -np.inf):
+        return Estimate(math.nan, math.nan)
     bridge = bridge_sampling(log_ratio_reference, log_ratio_proposal)
     expectation = float(np.mean(log_ratio_reference))
     sampling = delta_mcse(

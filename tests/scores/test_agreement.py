@@ -124,18 +124,18 @@ def test_sliced_wasserstein_of_a_shift_and_a_stretch():
     assert sliced_wasserstein(draws, draws[:, ::-1], seed=1) == (0, 0)
 
 
-@pytest.mark.parametrize("shift", [0.0, 0.3])
-def test_sliced_wasserstein_error_is_calibrated(shift, autoregressive, check_calibration):
+@pytest.mark.parametrize("shift, scale", [(0.0, 1.0), (0.3, 1.0), (0.0, 0.3)])
+def test_sliced_wasserstein_error_is_calibrated(shift, scale, autoregressive, check_calibration):
     estimates = [
         sliced_wasserstein(
-            autoregressive(2 * seed, 4, 125, dim=3) + shift,
+            autoregressive(2 * seed, 4, 125, dim=3) * scale + shift,
             autoregressive(2 * seed + 1, 1, 500, dim=3, correlation=0.0),
             seed=seed,
             n_projections=50,
         )
         for seed in range(100)
     ]
-    check_calibration(estimates, factor=2 if shift == 0 else 1.3)
+    check_calibration(estimates, factor=2 if (shift, scale) == (0, 1) else 1.3)
 
 
 def test_sliced_wasserstein_needs_equal_sizes():

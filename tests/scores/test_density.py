@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import norm, t
 
 from pipeline.scores.density import bridge_sampling, kl_to_reference, pareto_k
+from pipeline.scores.monte_carlo import effective_size
 
 LOG_Z = 3.0
 
@@ -29,6 +30,22 @@ CASES = [(0.2, 1.0), (0.0, 0.6), (0.0, 1.5), (1.5, 1.0)]
 def test_bridge_finds_the_evidence(shift, scale, autoregressive):
     estimates = [bridge_sampling(*ratios(i, autoregressive, shift, scale)).log_evidence for i in range(20)]
     assert np.mean(estimates) == pytest.approx(LOG_Z, abs=4 * np.std(estimates) / np.sqrt(20) + 1e-6)
+
+
+def test_bridge_is_the_published_iteration(autoregressive):
+    """Meng and Wong's fixed point, iterated with the reference's effective sample size."""
+    at_reference, at_proposal = ratios(1, autoregressive, 1.5, 1.0)
+    n_reference, n_proposal = effective_size(at_reference), at_proposal.size
+    assert n_reference < at_reference.size / 2
+    share = n_reference / (n_reference + n_proposal)
+    evidence = 1.0
+    for _ in range(200):
+        over = np.mean(np.exp(at_proposal) / (share * np.exp(at_proposal) + (1 - share) * evidence))
+        under = np.mean(1 / (share * np.exp(at_reference) + (1 - share) * evidence))
+        evidence = over / under
+    assert bridge_sampling(at_reference, at_proposal).log_evidence == pytest.approx(
+        np.log(evidence), abs=1e-8
+    )
 
 
 @pytest.mark.parametrize("shift, scale", CASES)
@@ -84,6 +101,25 @@ def test_meaningless_ratios_are_refused(bad):
         pareto_k(proposal)
     with pytest.raises(ValueError, match="finite"):
         bridge_sampling(np.zeros((1, 10)), proposal)
+
+
+def test_proposals_that_the_target_rejects(autoregressive):
+    """A half normal: the bridge takes zero density as it takes any other."""
+    x = np.abs(autoregressive(1, 4, 500))
+    raw = np.random.default_rng(2).normal(size=1000)
+
+    def ratio(x):
+        return np.where(x > 0, LOG_Z + np.log(2) + norm.logpdf(x), -np.inf) - norm.logpdf(x)
+
+    value, mcse = kl_to_reference(ratio(x), ratio(raw))
+    assert value == pytest.approx(np.log(2), abs=4 * mcse)
+    assert pareto_k(ratio(raw)) == (0, 0)  # bounded ratios
+
+
+def test_approximation_outside_the_support():
+    nowhere = np.full(100, -np.inf)
+    assert np.isnan(kl_to_reference(np.zeros((1, 10)), nowhere)).all()
+    assert pareto_k(nowhere).value == np.inf
 
 
 def test_proposal_outside_the_support_is_refused():
