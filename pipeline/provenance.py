@@ -14,7 +14,7 @@ import psutil
 
 PACKAGES = (
     ["latentbench", "httpstan", "cmdstanpy", "bridgestan", "numpy", "scipy", "pandas", "xarray"]
-    + ["arviz", "scikit-learn", "pot", "snakemake", "altair"]
+    + ["arviz", "scikit-learn", "snakemake", "altair"]
 )  # fmt: skip
 
 

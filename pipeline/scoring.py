@@ -41,8 +41,13 @@ def score_cell(
             status, reason = "uncertified", missing[i]
         if status == "ok":
             seed = derive_seed(root_seed, scenario, i, "", "score")
-            scored = score_data_set(posteriors[i], (first[i], second[i]), data.z, seed)
-            rows += [(scenario, i, method, s.metric, s.parameter, s.value, s.mcse, s.floor) for s in scored]
+            try:
+                scored = score_data_set(posteriors[i], (first[i], second[i]), data.z, seed)
+                rows += [
+                    (scenario, i, method, s.metric, s.parameter, s.value, s.mcse, s.floor) for s in scored
+                ]
+            except ValueError as error:  # draws that no score can take are the method's failure
+                status, reason = "failed", f"cannot be scored: {error}"
         ess = ess_bulk_min(posteriors[i]) if i in posteriors else None
         statuses.append({"dataset": i, "status": status, "reason": reason, "ess_bulk_min": ess})
     with whole(scores_file) as temporary:

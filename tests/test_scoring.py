@@ -1,6 +1,7 @@
 """Statuses of the score stage: what is not certified is not scored, and says why."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,19 +29,22 @@ def record(*rows):
 
 @pytest.fixture
 def run(tmp_path):
-    """A run of four data sets: scored, failed, reference uncertified, timed out."""
+    """A run of five data sets: scored, failed, reference uncertified, timed out, not a number."""
     for folder in ("draws/s", "fits/s", "scores/s", "models"):
         (tmp_path / folder).mkdir(parents=True)
-    write_data_sets(tmp_path / "data.nc", [DataSet(np.ones((5, 1)), z=np.zeros(5, int))] * 4)
-    write_posteriors(tmp_path / "draws/s/m.nc", {0: make_posterior(0, 0.5), 2: make_posterior(1)})
+    write_data_sets(tmp_path / "data.nc", [DataSet(np.ones((5, 1)), z=np.zeros(5, int))] * 5)
+    nan = replace(make_posterior(1), parameters={"mu": np.full((4, 300, 2), np.nan)})
+    write_posteriors(tmp_path / "draws/s/m.nc", {0: make_posterior(0, 0.5), 2: make_posterior(1), 4: nan})
     for number in (1, 2):
-        all_four = {i: make_posterior(10 * number + i) for i in range(4)}
-        write_posteriors(tmp_path / f"draws/s/reference-{number}.nc", all_four)
-        states = [(i, "ok", "") for i in range(4)]
+        all_five = {i: make_posterior(10 * number + i) for i in range(5)}
+        write_posteriors(tmp_path / f"draws/s/reference-{number}.nc", all_five)
+        states = [(i, "ok", "") for i in range(5)]
         if number == 2:
             states[2] = (2, "uncertified", "R-hat 1.02")
         (tmp_path / f"fits/s/reference-{number}.json").write_text(json.dumps(record(*states)))
-    fitted = record((0, "ok", ""), (1, "failed", "diverged"), (2, "ok", ""), (3, "timeout", "10 s"))
+    fitted = record(
+        (0, "ok", ""), (1, "failed", "diverged"), (2, "ok", ""), (3, "timeout", "10 s"), (4, "ok", "")
+    )
     (tmp_path / "fits/s/m.json").write_text(json.dumps(fitted))
     (tmp_path / "models/p.json").write_text(json.dumps({"compile_wall_s": 3.0}))
     score_cell(
@@ -70,10 +74,11 @@ def run(tmp_path):
 def test_every_cell_has_one_row(run):
     status = pd.read_csv(run / "status.csv", keep_default_na=False)
     of_method = status[status.method == "m"].set_index("dataset")
-    assert list(of_method.status) == ["ok", "failed", "uncertified", "timeout"]
-    assert list(of_method.reason) == ["", "diverged", "reference 2: R-hat 1.02", "10 s"]
+    assert list(of_method.status) == ["ok", "failed", "uncertified", "timeout", "failed"]
+    assert list(of_method.reason[:4]) == ["", "diverged", "reference 2: R-hat 1.02", "10 s"]
+    assert "not finite" in of_method.reason[4]
     of_reference = status[status.method == "reference-2"]
-    assert list(of_reference.status) == ["ok", "ok", "uncertified", "ok"]
+    assert list(of_reference.status) == ["ok", "ok", "uncertified", "ok", "ok"]
 
 
 def test_only_certified_successes_are_scored(run):

@@ -82,6 +82,7 @@ class BoundModel:
 
     def _log_density_or_minus_inf(self, row: Float[np.ndarray, " dim"]) -> float:
         try:
-            return self.bridge.log_density(row, propto=False)
+            value = self.bridge.log_density(row, propto=False)
         except RuntimeError:
             return -np.inf
+        return -np.inf if np.isnan(value) else value  # Stan's algorithms take NaN for a rejection too
