@@ -24,7 +24,7 @@ VERDICT_WORDS = {
 VERDICT_MEANINGS = {
     "indistinguishable": f"every judged score within {NOISE_SE:g} standard errors of its floor and "
     "within its limit; no fit failed",
-    "close": "every judged score within its limit",
+    "close": f"every judged score within its limit; at most {MAX_FAILED_SHARE:.0%} of the fits failed",
     "biased": "some judged score beyond its limit",
     "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed, or none gave scores",
     "unscored": "no data set had a certified reference",

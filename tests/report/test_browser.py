@@ -5,11 +5,11 @@ import io
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 pytestmark = pytest.mark.slow
 
@@ -49,57 +49,70 @@ def _executable() -> str | None:
     return os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """An open report and what the browser said of it: messages, errors, requests."""
+
+    page: Page
+    messages: list[str]
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
+def browser() -> Iterator[Browser]:
     executable = _executable()
     if executable is None:
         pytest.skip("no Chromium here: install it (apt-get install chromium) or set CHROMIUM to its path")
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield started
         started.close()
 
 
-def _open(browser: "sync_api.Browser", run_folder: Path, width: int) -> "sync_api.Page":
-    context = browser.new_context(viewport={"width": width, "height": 800}, offline=True)
-    page = context.new_page()
+def _open(browser: Browser, run_folder: Path, width: int) -> Shown:
+    page = browser.new_context(viewport={"width": width, "height": 800}, offline=True).new_page()
     page.set_default_timeout(120_000)
-    page.messages = []  # type: ignore[attr-defined]
-    page.on("console", lambda message: page.messages.append(f"{message.type}: {message.text}"))  # type: ignore[attr-defined]
-    page.on("pageerror", lambda error: page.messages.append(f"error: {error}"))  # type: ignore[attr-defined]
-    page.on("request", lambda request: page.messages.append(f"request: {request.url}"))  # type: ignore[attr-defined]
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: messages.append(f"error: {error}"))
+    page.on("request", lambda request: messages.append(f"request: {request.url}"))
     page.goto((run_folder / "report.html").as_uri())
     page.wait_for_selector("html[data-charts=drawn]")
-    return page
+    return Shown(page, messages)
 
 
 @pytest.fixture(scope="module")
-def page(browser: "sync_api.Browser", run_folder: Path) -> "sync_api.Page":
+def desktop(browser: Browser, run_folder: Path) -> Shown:
     return _open(browser, run_folder, 1280)
 
 
 @pytest.fixture(scope="module")
-def phone(browser: "sync_api.Browser", run_folder: Path) -> "sync_api.Page":
+def page(desktop: Shown) -> Page:
+    return desktop.page
+
+
+@pytest.fixture(scope="module")
+def phone(browser: Browser, run_folder: Path) -> Shown:
     return _open(browser, run_folder, 390)
 
 
-def _rows(page: "sync_api.Page", table: str) -> list[list[str]]:
+def _rows(page: Page, table: str) -> list[list[str]]:
     script = "(rows) => rows.map((row) => [...row.cells].map((c) => c.dataset.v ?? c.textContent.trim()))"
     return page.locator(f"#{table} tbody tr").evaluate_all(script)
 
 
-def _box(page: "sync_api.Page", table: str) -> "sync_api.Locator":
+def _box(page: Page, table: str) -> Locator:
     return page.locator(f".tablebox:has(#{table})")
 
 
-def test_every_chart_is_drawn_without_a_word_on_the_console_or_the_network(page, run_folder: Path):
+def test_every_chart_is_drawn_without_a_word_on_the_console_or_the_network(desktop: Shown, run_folder: Path):
+    page = desktop.page
     charts = page.locator("figure.chart")
     assert charts.count() > 50
     assert page.locator("figure.chart[data-drawn=yes] svg.marks").count() == charts.count()
-    assert page.messages == [f"request: {(run_folder / 'report.html').as_uri()}"]
+    assert desktop.messages == [f"request: {(run_folder / 'report.html').as_uri()}"]
 
 
-def test_every_chart_has_marks_and_a_name_for_screen_readers(page):
+def test_every_chart_has_marks_and_a_name_for_screen_readers(page: Page):
     marks = "svg.marks .role-mark :is(path, line, rect)"
     empty = page.locator("figure.chart").evaluate_all(
         f"(figures) => figures.filter((f) => !f.querySelector('{marks}')).map((f) => f.id)"
@@ -111,12 +124,12 @@ def test_every_chart_has_marks_and_a_name_for_screen_readers(page):
     assert len(named) == len(set(named)) == page.locator("figure.chart").count()
 
 
-def test_the_verdicts_fit_on_the_first_screen(page):
+def test_the_verdicts_fit_on_the_first_screen(page: Page):
     bottom = page.locator("table.overview").evaluate("(e) => e.getBoundingClientRect().bottom + scrollY")
     assert bottom <= 800
 
 
-def test_a_header_sorts_in_both_directions_and_says_so(page):
+def test_a_header_sorts_in_both_directions_and_says_so(page: Page):
     header = page.locator("#fits th[data-key=wall_s]")
     header.locator("button").click()
     assert header.get_attribute("aria-sort") == "descending"
@@ -137,7 +150,7 @@ def test_a_header_sorts_in_both_directions_and_says_so(page):
     assert page.locator("#fits th[aria-sort]").count() == 1
 
 
-def test_filters_by_text_and_value_combine(page):
+def test_filters_by_text_and_value_combine(page: Page):
     box = _box(page, "aggregates")
     total = page.locator("#aggregates").evaluate("(e) => e.tBodies[0].rows.length")
     box.get_by_role("searchbox").fill("wasserstein mu[1]")
@@ -154,7 +167,7 @@ def test_filters_by_text_and_value_combine(page):
     box.get_by_role("combobox", name="Method in").select_option("all")
 
 
-def test_the_download_has_what_the_filter_leaves(page):
+def test_the_download_has_what_the_filter_leaves(page: Page):
     box = _box(page, "failures")
     box.get_by_role("combobox", name="Status in").select_option("failed")
     with page.expect_download() as download:
@@ -167,7 +180,7 @@ def test_the_download_has_what_the_filter_leaves(page):
     box.get_by_role("combobox", name="Status in").select_option("all")
 
 
-def test_a_figure_can_be_saved_with_its_legend(page):
+def test_a_figure_can_be_saved_with_its_legend(page: Page):
     figure = page.locator("figure.chart[id^='figure-mean_error_sd']").first
     with page.expect_download() as download:
         figure.get_by_role("button", name="Download as SVG").click()
@@ -176,7 +189,7 @@ def test_a_figure_can_be_saved_with_its_legend(page):
     assert "pathfinder" in content
 
 
-def test_hovering_a_mark_shows_its_values(page):
+def test_hovering_a_mark_shows_its_values(page: Page):
     point = page.locator("figure[id^='figure-sliced_wasserstein'] .mark-symbol path").nth(30)
     point.scroll_into_view_if_needed()
     point.hover(force=True)
@@ -187,7 +200,7 @@ def test_hovering_a_mark_shows_its_values(page):
     page.mouse.move(0, 0)
 
 
-def test_definitions_are_one_click_away(page):
+def test_definitions_are_one_click_away(page: Page):
     page.locator("#aggregates th[data-key=floor] a.def").click()
     assert page.url.endswith("#def-floor")
     entry = page.locator("#def-floor")
@@ -196,7 +209,7 @@ def test_definitions_are_one_click_away(page):
     )
 
 
-def test_everything_works_by_keyboard(page):
+def test_everything_works_by_keyboard(page: Page):
     page.goto(page.url.split("#")[0])
     page.wait_for_selector("html[data-charts=drawn]")
     page.keyboard.press("Tab")
@@ -215,18 +228,19 @@ def test_everything_works_by_keyboard(page):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_no_text_overflows(page, phone, width: int):
-    shown = page if width == 1280 else phone
+def test_no_text_overflows(page: Page, phone: Shown, width: int):
+    shown = page if width == 1280 else phone.page
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
     assert shown.evaluate(OVERFLOWS) == []
     assert shown.evaluate(CLIPPED_LABELS) == []
 
 
-def test_tables_can_be_sorted_and_read_on_a_phone(phone):
-    phone.locator("#worst th[data-key=value] button").click()
-    values = [float(row[5]) for row in _rows(phone, "worst")]
+def test_tables_can_be_sorted_and_read_on_a_phone(phone: Shown):
+    page = phone.page
+    page.locator("#worst th[data-key=value] button").click()
+    values = [float(row[5]) for row in _rows(page, "worst")]
     assert values == sorted(values, reverse=True)
-    first = phone.locator("#worst tbody tr").first
+    first = page.locator("#worst tbody tr").first
     assert first.get_attribute("role") == "row"
     labels = first.locator("td").evaluate_all(
         "(all) => all.map((c) => getComputedStyle(c, '::before').content)"
@@ -235,7 +249,7 @@ def test_tables_can_be_sorted_and_read_on_a_phone(phone):
     assert phone.messages[1:] == []
 
 
-def test_it_prints(page):
+def test_it_prints(page: Page):
     pdf = page.pdf(format="A4")
     assert pdf.startswith(b"%PDF")
     page.emulate_media(media="print")
@@ -245,10 +259,10 @@ def test_it_prints(page):
     page.emulate_media(media="screen")
 
 
-def test_pictures_at_both_widths_can_be_kept(page, phone, tmp_path: Path):
+def test_pictures_at_both_widths_can_be_kept(page: Page, phone: Shown, tmp_path: Path):
     folder = Path(os.environ.get("REPORT_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
-    for name, shown in (("1280", page), ("390", phone)):
+    for name, shown in (("1280", page), ("390", phone.page)):
         shown.evaluate("scrollTo(0, 0)")
         shown.screenshot(path=folder / f"report-{name}.png")
         assert (folder / f"report-{name}.png").stat().st_size > 10_000
