@@ -25,7 +25,7 @@ Node positive(const std::string& name, const std::string& description, T& field)
   return value<T>(name, description, field, "0 < " + name, [](const T& v) { return v > 0; });
 }
 
-// CmdStan's words for these say "0 <", its test lets 0 pass.
+// CmdStan's words for these two say "0 <", its tests let 0 pass.
 Node not_negative(const std::string& name, const std::string& description, int& field) {
   return value<int>(name, description, field, "0 < " + name, [](const int& v) { return v >= 0; });
 }
@@ -35,11 +35,11 @@ Node count(const std::string& name, const std::string& description, unsigned int
 }
 
 Node flag(const std::string& name, const std::string& description, bool& field) {
-  return value<bool>(name, description, field, "[0, 1]", nullptr);
+  return value<bool>(name, description, field, "[0, 1, false, true]", nullptr);
 }
 
 Node tolerance(const std::string& name, const std::string& description, double& field) {
-  return value<double>(name, description, field, "0 <= tol",
+  return value<double>(name, description, field, "0 < " + name,
                        [](const double& v) { return v >= 0; });
 }
 
@@ -262,7 +262,7 @@ Node output(OutputArguments& arguments) {
       .add(value<int>("refresh", "Iterations between two messages", arguments.refresh,
                       "0 <= refresh", [](const int& v) { return v >= 0; }))
       .add(value<int>("sig_figs", "Significant digits of the output", arguments.sig_figs,
-                      "0 <= integer <= 18, or -1 to use the default number of significant figures",
+                      "0 <= integer <= 18 or -1 to use the default number of significant figures",
                       [](const int& v) { return v >= -1 && v <= 18; }))
       .add(path("profile_file", "File for profiling information", arguments.profile_file))
       .add(flag("save_cmdstan_config", "Write the configuration to a JSON file?",
