@@ -6,7 +6,7 @@ widths follow the page. Hovering a mark shows the texts of its record.
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
@@ -254,15 +254,34 @@ def trade_off(
     x = alt.X("x:Q", **x_axis(x_title, LOG, [record["x"] for record in records], margin=2.0))
     y_axis = x_axis(y_title, LOG, [record["y"] for record in records] + [1.0], margin=1.5)
     y = alt.Y("y:Q", **y_axis)
-    middle = math.sqrt(min(r["x"] for r in records) * max(r["x"] for r in records))
     layers = [drawing.chart([{"y": 1.0}]).mark_rule(strokeDash=[4, 3], color=RULE).encode(y=y)]
-    # Names stand on the side of their point where there is room.
-    texts = {"dy": -7, "fontSize": 11, "color": INK}
-    left = drawing.chart([record for record in records if record["x"] <= middle])
-    right = drawing.chart([record for record in records if record["x"] > middle])
-    layers.append(left.mark_text(align="left", dx=8, **texts).encode(x=x, y=y, text="method:N"))
-    layers.append(right.mark_text(align="right", dx=-8, **texts).encode(x=x, y=y, text="method:N"))
+    for (align, dy), names in _label_places(records).items():
+        text = drawing.chart(names).mark_text(
+            align=align, dx=8 if align == "left" else -8, dy=dy, fontSize=11, color=INK
+        )
+        layers.append(text.encode(x=x, y=y, text="method:N"))
     dots = drawing.chart(records).mark_point(filled=True, size=64, opacity=1)
     tooltip = tooltips(records, "method", "cost", "error", "datasets")
     layers.append(dots.encode(x=x, y=y, color=colour(rows), shape=shape(rows), tooltip=tooltip))
     return drawing.spec(layers, 230)
+
+
+def _label_places(records: Sequence[Record]) -> dict[tuple[Literal["left", "right"], int], list[Record]]:
+    """Group the records by where their names stand: at the side with more room, above or below the point.
+
+    A name goes below where that of a near point already stands above.
+    """
+    xs, ys = [math.log(r["x"]) for r in records], [math.log(r["y"]) for r in records]
+    width, height = max(xs) - min(xs) or 1.0, max(*ys, 0.0) - min(*ys, 0.0) or 1.0
+    placed: list[tuple[float, float, int]] = []
+    places: dict[tuple[Literal["left", "right"], int], list[Record]] = {}
+    for x, y, record in sorted(zip(xs, ys, records, strict=True), key=lambda entry: -entry[1]):
+        above = -7
+        crowded = any(
+            abs(x - a) < width / 2 and abs(y - b) < height / 12 and dy == above for a, b, dy in placed
+        )
+        dy = 9 if crowded else above
+        placed.append((x, y, dy))
+        align = "left" if x <= (min(xs) + max(xs)) / 2 else "right"
+        places.setdefault((align, dy), []).append(record)
+    return places

@@ -85,10 +85,7 @@ def membership_means(summary: pd.DataFrame, scenario: str, kind: str, names: Seq
         f"{kind.capitalize()} on {scenario}",
         (
             Column("method", "Method"),
-            *(
-                Column(name, title[:1].upper() + title[1:], "number", term=name)
-                for name, title in titles.items()
-            ),
+            *(Column(name, _capitalised(title), "number", term=name) for name, title in titles.items()),
             Column("n", "Data sets", "integer", term="data-set"),
         ),
         records,
@@ -109,14 +106,14 @@ def fits(run: Run) -> Table:
     wall = run.timings.dropna(subset=["dataset"]).groupby(keys)["wall_s"].sum()
     status = run.status[~run.status["method"].isin(REFERENCE_METHODS)]
     table = status.join(wide, on=keys).join(wall, on=keys)
-    names = [name for name in wide.columns if wide[name].notna().any()]
+    names = [name for name in METRICS if name in wide.columns and wide[name].notna().any()]
     shown = _limited(table, names)
     columns = [
         _SCENARIO,
         _DATASET,
         _METHOD,
         Column("status", "Status", "status", term="status", filtered=True),
-        *(Column(name, METRICS[name].title, "number", term=name) for name in names),
+        *(Column(name, _capitalised(METRICS[name].title), "number", term=name) for name in names),
         Column("wall_s", "Wall time, s", "number", term="wall-time"),
     ]
     note = "For metrics of single parameters the value furthest from zero, as a size."
@@ -255,9 +252,10 @@ def verdict_reasons(judgements: Mapping[tuple[str, str], Judgement]) -> Table:
             Column("verdict", "Verdict", "status", term="verdict", filtered=True),
             Column("n_scored", "Scored", "integer", term="data-set"),
             Column("n_failed", "Failed", "integer", term="status"),
-            Column("reasons", "What keeps it from a better one, the worst first", "long"),
+            Column("reasons", "Reasons", "long"),
         ),
         records,
+        note="Reasons: what keeps a method from a better verdict, the worst first.",
         empty="Nothing was judged.",
     )
 
@@ -267,3 +265,7 @@ def _limited(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         return table
     by = "sliced_wasserstein" if "sliced_wasserstein" in names else "wall_s"
     return table.sort_values(by, ascending=False, na_position="last", kind="stable").head(MAX_ROWS)
+
+
+def _capitalised(title: str) -> str:
+    return title[:1].upper() + title[1:]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from docutils.core import publish_parts
 
 from pipeline.errors import UserError
 from pipeline.report.__main__ import main
@@ -236,3 +237,14 @@ def test_a_failing_render_leaves_the_old_report(tmp_path: Path):
     with pytest.raises(UserError, match="lacks column"):
         render_report(folder)
     assert (folder / "report.html").read_bytes() == before
+
+
+def test_captions_are_sound_restructured_text():
+    folder = Path(__file__).parents[2] / "pipeline" / "report" / "captions"
+    names = {file.stem for file in folder.glob("*.rst")}
+    assert names == {"workflow", "report", "scores", "timings", "status"}
+    for file in folder.glob("*.rst"):
+        # Level 2 turns every warning into an exception.
+        publish_parts(
+            file.read_text(), writer="html5", settings_overrides={"halt_level": 2, "report_level": 5}
+        )
