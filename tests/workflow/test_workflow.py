@@ -224,7 +224,7 @@ def test_a_wrong_configuration_stops_before_any_work(tmp_path):
     )
     assert done.returncode == 1
     assert (
-        "tiny.yaml:8: methods.laplace.drawz: no such setting. Did you mean 'draws'?"
+        "tiny.yaml:9: methods.laplace.drawz: no such setting. Did you mean 'draws'?"
         in done.stdout + done.stderr
     )
     assert not (project / "results").exists()
