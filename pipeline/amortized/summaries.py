@@ -1,7 +1,7 @@
 """Summary networks: from a data set to the context of a posterior head.
 
-The empirical distribution of the replicates' means, for an HMM jointly over a few lags, goes into a network as
-masses on fixed grids. With Newton steps, the network's guess of the parameters is then improved on the
+The empirical distribution of the replicates' means, for an HMM jointly over a few lags, goes into a network
+as masses on fixed grids. With Newton steps, the network's guess of the parameters is then improved on the
 scenario's own log joint, and mode and curvature join the context: what is left for the head to learn is how
 the posterior differs from a Gaussian. Without them the summary needs simulations only.
 """
@@ -48,7 +48,7 @@ class Features(eqx.Module):
 class MixtureFeatures(Features):
     """A histogram with triangular bins, and its cumulative sums: invariant under permutations.
 
-    The grid's spacing is half the smallest standard deviation of an observation's mean, under which a mixture's
+    The grid's spacing is half the smallest standard deviation of an observation's mean: within it a mixture's
     log density bends too little for its interpolation to lose information.
     """
 
@@ -179,7 +179,8 @@ class Summary(eqx.Module):
         if self.newton_steps is None:
             expansion = _origin(guess)
         else:
-            expansion = jax.lax.stop_gradient(self._climb(jax.lax.stop_gradient(guess), observed))
+            start = jnp.clip(jax.lax.stop_gradient(guess), -3, 3)
+            expansion = jax.lax.stop_gradient(self._climb(start, observed))
             hidden = jnp.concatenate([hidden, _describe(expansion)], axis=-1)
         return Summarised(jax.nn.silu(self.rest(hidden)), guess, expansion)
 
@@ -198,7 +199,8 @@ class Summary(eqx.Module):
 
             return log_density
 
-        return climb(log_density_near, guess, self.newton_steps)
+        theta = simulator.improve(self.coordinates.inverse(guess)[0], points, weights, observed.n_rep)
+        return climb(log_density_near, self.coordinates.forward(theta)[0], self.newton_steps)
 
 
 def _origin(like: Float[Array, "dataset dim"]) -> Expansion:
