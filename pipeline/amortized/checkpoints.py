@@ -100,5 +100,6 @@ def check_identity(path: Path, found: dict[str, Any], wanted: Identity) -> None:
         for key, value in getattr(wanted, what).items():
             if found[what].get(key) != value:
                 raise UserError(
-                    f"{path}: trained with {what} {key} = {found[what].get(key)!r}, wanted {value!r}. {advice}"
+                    f"{path}: trained with {what} {key} = {found[what].get(key)!r}, wanted {value!r}. "
+                    f"{advice}"
                 )
