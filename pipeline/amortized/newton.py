@@ -51,11 +51,14 @@ def climb(
         bound: no point leaves the cube from minus to plus this.
     """
     point = jnp.clip(start, -bound, bound)
-    expansion = expand(log_density_near(point), point)
-    for _ in range(n_steps):
-        point = jnp.clip(expansion.point + expansion.step, -bound, bound)
+
+    def advance(point: Array, _: None) -> tuple[Array, Expansion]:
         expansion = expand(log_density_near(point), point)
-    return expansion
+        return jnp.clip(point + expansion.step, -bound, bound), expansion
+
+    # A loop, because an expansion is much code to compile.
+    _, expansions = jax.lax.scan(advance, point, None, length=n_steps + 1)
+    return jax.tree.map(lambda leaf: leaf[-1], expansions)
 
 
 def expand(log_density: LogDensity, point: Float[Array, "dataset dim"]) -> Expansion:
