@@ -81,8 +81,13 @@ def _build(raw: Mapping[str, Any]) -> Config:
 def _describe(error: jsonschema.ValidationError, files: list[Path]) -> str:
     """Say what a schema violation is, in the words of the configuration."""
     path = [str(part) for part in error.path]
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        allowed = list(error.schema.get("properties", {}))
+    schema = error.schema
+    if (
+        error.validator == "additionalProperties"
+        and isinstance(error.instance, dict)
+        and isinstance(schema, dict)
+    ):
+        allowed = list(schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in allowed)
         path.append(str(unknown))
         text = f"no such key.{did_you_mean(str(unknown), allowed)} Allowed: {', '.join(allowed)}."

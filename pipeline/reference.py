@@ -69,11 +69,11 @@ def certify(fit: Fit, max_treedepth: int) -> Certificate:
     table = az.convert_to_dataset({"x": draws})
     return Certificate(
         # np.max and np.min keep a NaN, and no comparison with NaN holds.
-        r_hat_max=float(np.max(az.rhat(table)["x"].values)),
+        r_hat_max=float(np.max(az.rhat(table)["x"].values)),  # pyright: ignore[reportIndexIssue]
         ess_bulk_min=float(np.min(az.ess(table, method="bulk")["x"].values)),
         ess_tail_min=float(np.min(az.ess(table, method="tail")["x"].values)),
         divergences=int(fit.sampler["divergent"].sum()),
-        e_bfmi_min=float(np.min(az.bfmi(fit.sampler["energy"]))),
+        e_bfmi_min=float(np.min(np.asarray(az.bfmi(fit.sampler["energy"])))),
         treedepth_saturated=int((fit.sampler["treedepth"] >= max_treedepth).sum()),
     )
 

@@ -100,5 +100,10 @@ def check_identity(path: Path, found: dict[str, Any], wanted: Identity) -> None:
         for key, value in getattr(wanted, what).items():
             if found[what].get(key) != value:
                 raise UserError(
+<<<<<<< HEAD
                     f"{path}: trained with {what} {key} = {found[what].get(key)!r}, wanted {value!r}. {advice}"
+=======
+                    f"{path}: trained with {what} {key} = {found[what].get(key)!r}, wanted {value!r}. "
+                    f"{advice}"
+>>>>>>> amortized
                 )

@@ -18,6 +18,11 @@ from pipeline.amortized.simulators import (
 )
 from pipeline.scenarios.gmm_ordered import GmmOrdered
 
+<<<<<<< HEAD
+=======
+EM_STEPS = 8
+
+>>>>>>> amortized
 
 @dataclass(frozen=True)
 class GmmSimulator(Simulator):
@@ -102,6 +107,42 @@ class GmmSimulator(Simulator):
         log_likelihood = largest + jnp.log(sum(jnp.exp(term - largest) for term in terms))
         return log_prior + (weight * log_likelihood).sum(-1)
 
+<<<<<<< HEAD
+=======
+    def improve(
+        self,
+        theta: Float[Array, "dataset dim"],
+        y_mean: Float[Array, "dataset obs"],
+        weight: Float[Array, "dataset obs"],
+        n_rep: Int[Array, " dataset"],
+    ) -> Float[Array, "dataset dim"]:
+        """Return the parameters after a few steps of expectation maximisation with the prior.
+
+        Dempster, Laird and Rubin (1977). Means that would cross are kept a little apart.
+        """
+        scenario = self.scenario
+        precision = self._precision(n_rep)[:, None]
+        concentration = jnp.asarray(scenario.pi_concentration)
+        prior_precision = 1 / scenario.mu_sd**2
+        x = y_mean * precision
+        parameters = self.constrain(theta)
+        pi, mu = parameters["pi"], parameters["mu"]
+        for _ in range(EM_STEPS):
+            intercept = jnp.log(pi) - 0.5 * precision * mu**2
+            r = jax.nn.softmax(intercept[..., None] + mu[..., None] * x[:, None, :], axis=1)
+            r = r * weight[:, None]
+            count = r.sum(-1)
+            pi = count + concentration
+            pi = pi / pi.sum(-1, keepdims=True)
+            total = (r * x[:, None, :]).sum(-1) + prior_precision * jnp.asarray(scenario.mu_mean)
+            mu = total / (precision * count + prior_precision)
+            columns = [mu[:, 0]]
+            for j in range(1, mu.shape[1]):
+                columns.append(jnp.maximum(mu[:, j], columns[-1] + 0.05 * scenario.mu_sd))
+            mu = jnp.stack(columns, axis=-1)
+        return self.unconstrain({"pi": pi, "mu": mu})
+
+>>>>>>> amortized
     def log_joint_near(
         self,
         theta: Float[Array, "dataset dim"],

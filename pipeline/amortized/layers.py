@@ -18,6 +18,10 @@ class Dense(eqx.Module):
         self.bias = jnp.zeros(n_out)
 
     def __call__(self, x: Float[Array, "*batch n_in"]) -> Float[Array, "*batch n_out"]:
+<<<<<<< HEAD
+=======
+        """Map the last axis."""
+>>>>>>> amortized
         return x @ self.weight + self.bias
 
 
@@ -41,6 +45,10 @@ class Mlp(eqx.Module):
         self.last = Dense(sizes[-1], n_out, gain=gain, key=keys[-1])
 
     def __call__(self, x: Float[Array, "*batch n_in"]) -> Float[Array, "*batch n_out"]:
+<<<<<<< HEAD
+=======
+        """Map the last axis."""
+>>>>>>> amortized
         for layer in self.hidden:
             x = jax.nn.silu(layer(x))
         return self.last(x)
@@ -57,6 +65,10 @@ class Standardise(eqx.Module):
         self.sd = examples.std(0)
 
     def __call__(self, x: Float[Array, "*batch feature"]) -> Float[Array, "*batch feature"]:
+<<<<<<< HEAD
+=======
+        """Return the features on the scale of the examples, within 10 standard deviations."""
+>>>>>>> amortized
         # A feature that hardly ever varies must not be blown up when it does.
         mean, sd = jax.lax.stop_gradient((self.mean, jnp.maximum(self.sd, 0.02)))
         return jnp.clip((x - mean) / sd, -10, 10)

@@ -12,7 +12,11 @@ MIN_SCALE = 1e-3
 
 
 class MixtureDensity(Head):
+<<<<<<< HEAD
     """u_d is a mixture of normals whose weights, means and scales depend on u_1 .. u_{d-1} and the context."""
+=======
+    """u_d is a mixture of normals; its parameters depend on u_1 .. u_{d-1} and the context."""
+>>>>>>> amortized
 
     conditioner: Conditioner
     start: Float[Array, " component"]

@@ -71,6 +71,7 @@ class MixtureClassifier(Memberships):
         parameters = self.simulator.constrain(theta)
         residual = _residuals(self.simulator, parameters["mu"], observed)
         log_pi = jnp.broadcast_to(jnp.log(parameters["pi"])[:, None, :], residual.shape)
+<<<<<<< HEAD
         scores = _score(self.score, [residual, residual**2, log_pi])
         return {"membership": jax.nn.log_softmax(scores)}
 
@@ -79,6 +80,16 @@ def _score(network: Mlp, inputs: list[Float[Array, "*batch"]]) -> Float[Array, "
     """Return a linear map of the inputs plus a network's bounded correction."""
     stacked = jnp.stack([jnp.clip(value, -30, 30) for value in inputs], axis=-1)
     return network(stacked)[..., 0]
+=======
+        scores = self.score(_inputs(residual, log_pi))[..., 0]
+        return {"membership": jax.nn.log_softmax(scores)}
+
+
+def _inputs(residual: Array, *others: Array) -> Float[Array, "*batch input"]:
+    """Stack a residual, its square and other inputs, each of a scale near one."""
+    residual = jnp.clip(residual, -12, 12)
+    return jnp.stack([residual / 3, residual**2 / 10, *others], axis=-1)
+>>>>>>> amortized
 
 
 class HmmClassifier(Memberships):
@@ -103,8 +114,13 @@ class HmmClassifier(Memberships):
     def __init__(self, simulator: Simulator, *, width: int, n_steps: int = 6, key: PRNGKeyArray):
         self.simulator, self.n_steps = simulator, n_steps
         emission_key, transition_key = jr.split(key)
+<<<<<<< HEAD
         self.emission = Mlp(2, 1, width, 1, key=emission_key)
         self.transition = Mlp(6, 2 * (3 * n_steps + 1), 2 * width, 2, key=transition_key)
+=======
+        self.emission = Mlp(2, 1, width, 1, gain=0.1, key=emission_key)
+        self.transition = Mlp(6, 2 * (3 * n_steps + 1), 2 * width, 2, gain=0.3, key=transition_key)
+>>>>>>> amortized
 
     def __call__(
         self, theta: Float[Array, "dataset dim"], observed: Observations
@@ -112,7 +128,11 @@ class HmmClassifier(Memberships):
         """Return the log "filtering" and "smoothing" probabilities."""
         parameters = self.simulator.constrain(theta)
         residual = _residuals(self.simulator, parameters["mu"], observed)
+<<<<<<< HEAD
         scores = _score(self.emission, [residual, residual**2])
+=======
+        scores = self.emission(_inputs(residual))[..., 0]
+>>>>>>> amortized
         score = (scores[..., 1] - scores[..., 0]).T  # (time, dataset)
         p_stay, logit = parameters["p_stay"], jnp.clip(theta[:, :2], -8, 8)
         coefficients = self.transition(jnp.concatenate([p_stay, logit, logit**2 / 4], axis=-1))

@@ -11,7 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+<<<<<<< HEAD
 MIN_PIVOT = 0.3  # the precision of a standard normal prior is 1
+=======
+MIN_PIVOT = 0.1  # the precision of a standard normal prior is 1
+>>>>>>> amortized
 MAX_STEP = 1.0
 
 Matrix = list[list[Array]]
@@ -26,7 +30,11 @@ class Expansion(NamedTuple):
         step: the Newton step from there, shortened where it is long.
         factor: lower triangular C, a square root of the positive precision, less the farther the expansion
             is from the mode: divided by (1 + decrement^2)^(1/2).
+<<<<<<< HEAD
         log_decrement: log of that divisor; the decrement is the step's length in posterior standard deviations.
+=======
+        log_decrement: log of that divisor; the decrement is the step's length in standard deviations.
+>>>>>>> amortized
     """
 
     point: Float[Array, "dataset dim"]
@@ -51,11 +59,22 @@ def climb(
         bound: no point leaves the cube from minus to plus this.
     """
     point = jnp.clip(start, -bound, bound)
+<<<<<<< HEAD
     expansion = expand(log_density_near(point), point)
     for _ in range(n_steps):
         point = jnp.clip(expansion.point + expansion.step, -bound, bound)
         expansion = expand(log_density_near(point), point)
     return expansion
+=======
+
+    def advance(point: Array, _: None) -> tuple[Array, Expansion]:
+        expansion = expand(log_density_near(point), point)
+        return jnp.clip(point + expansion.step, -bound, bound), expansion
+
+    # A loop, because an expansion is much code to compile.
+    _, expansions = jax.lax.scan(advance, point, None, length=n_steps + 1)
+    return jax.tree.map(lambda leaf: leaf[-1], expansions)
+>>>>>>> amortized
 
 
 def expand(log_density: LogDensity, point: Float[Array, "dataset dim"]) -> Expansion:
@@ -85,16 +104,37 @@ def expand(log_density: LogDensity, point: Float[Array, "dataset dim"]) -> Expan
 
 
 def _factorise(matrix: Matrix) -> Matrix:
+<<<<<<< HEAD
     """Return the Cholesky factor, each squared pivot being at least MIN_PIVOT."""
     dim = len(matrix)
     zero = jnp.zeros_like(matrix[0][0])
     factor = [[zero] * dim for _ in range(dim)]
     for j in range(dim):
         pivot = matrix[j][j] - sum((factor[j][k] ** 2 for k in range(j)), zero)
+=======
+    """Return the Cholesky factor, or that of a diagonal matrix where the matrix is not clearly positive.
+
+    (Lifting single pivots instead would leave a factor of huge entries: they grow with what was lifted.)
+    """
+    dim = len(matrix)
+    zero = jnp.zeros_like(matrix[0][0])
+    factor = [[zero] * dim for _ in range(dim)]
+    is_positive = jnp.ones_like(zero, bool)
+    for j in range(dim):
+        pivot = matrix[j][j] - sum((factor[j][k] ** 2 for k in range(j)), zero)
+        is_positive &= pivot > MIN_PIVOT
+>>>>>>> amortized
         factor[j][j] = jnp.sqrt(jnp.maximum(pivot, MIN_PIVOT))
         for i in range(j + 1, dim):
             rest = matrix[i][j] - sum((factor[i][k] * factor[j][k] for k in range(j)), zero)
             factor[i][j] = rest / factor[j][j]
+<<<<<<< HEAD
+=======
+    for i in range(dim):
+        for j in range(i + 1):
+            instead = jnp.sqrt(jnp.maximum(jnp.abs(matrix[i][i]), 1)) if i == j else zero
+            factor[i][j] = jnp.where(is_positive, factor[i][j], instead)
+>>>>>>> amortized
     return factor
 
 

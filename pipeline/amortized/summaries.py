@@ -1,7 +1,12 @@
 """Summary networks: from a data set to the context of a posterior head.
 
+<<<<<<< HEAD
 The empirical distribution of the replicates' means, for an HMM jointly over a few lags, goes into a network as
 masses on fixed grids. With Newton steps, the network's guess of the parameters is then improved on the
+=======
+The empirical distribution of the replicates' means, for an HMM jointly over a few lags, goes into a network
+as masses on fixed grids. With Newton steps, the network's guess of the parameters is then improved on the
+>>>>>>> amortized
 scenario's own log joint, and mode and curvature join the context: what is left for the head to learn is how
 the posterior differs from a Gaussian. Without them the summary needs simulations only.
 """
@@ -48,7 +53,11 @@ class Features(eqx.Module):
 class MixtureFeatures(Features):
     """A histogram with triangular bins, and its cumulative sums: invariant under permutations.
 
+<<<<<<< HEAD
     The grid's spacing is half the smallest standard deviation of an observation's mean, under which a mixture's
+=======
+    The grid's spacing is half the smallest standard deviation of an observation's mean: within it a mixture's
+>>>>>>> amortized
     log density bends too little for its interpolation to lose information.
     """
 
@@ -179,7 +188,12 @@ class Summary(eqx.Module):
         if self.newton_steps is None:
             expansion = _origin(guess)
         else:
+<<<<<<< HEAD
             expansion = jax.lax.stop_gradient(self._climb(jax.lax.stop_gradient(guess), observed))
+=======
+            start = jnp.clip(jax.lax.stop_gradient(guess), -3, 3)
+            expansion = jax.lax.stop_gradient(self._climb(start, observed))
+>>>>>>> amortized
             hidden = jnp.concatenate([hidden, _describe(expansion)], axis=-1)
         return Summarised(jax.nn.silu(self.rest(hidden)), guess, expansion)
 
@@ -198,7 +212,12 @@ class Summary(eqx.Module):
 
             return log_density
 
+<<<<<<< HEAD
         return climb(log_density_near, guess, self.newton_steps)
+=======
+        theta = simulator.improve(self.coordinates.inverse(guess)[0], points, weights, observed.n_rep)
+        return climb(log_density_near, self.coordinates.forward(theta)[0], self.newton_steps)
+>>>>>>> amortized
 
 
 def _origin(like: Float[Array, "dataset dim"]) -> Expansion:

@@ -39,7 +39,7 @@ class Nuts(Method):
                 adapt_delta=self.adapt_delta,
                 max_treedepth=self.max_treedepth,
                 seed=task.seed,
-                inits=task.starts(self.chains),
+                inits=task.starts(self.chains),  # pyright: ignore[reportArgumentType] (list is invariant)
                 output_dir=str(task.model.folder),
                 sig_figs=17,
                 show_progress=False,

@@ -42,7 +42,7 @@ class Pathfinder(Method):
             num_single_draws=self.draws_per_path,
             psis_resample=psis_resample,
             seed=task.seed,
-            inits=task.starts(self.paths),
+            inits=task.starts(self.paths),  # pyright: ignore[reportArgumentType] (one a path works)
             output_dir=str(task.model.folder),
             sig_figs=17,
             # With more threads, paths end in any order, and resampling would draw other rows.

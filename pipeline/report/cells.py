@@ -50,7 +50,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption; ``sorted_by`` names the key by which the rows come sorted, "-key" for descending."""
+    """A table with its caption; ``sorted_by`` is the key that its rows come sorted by, "-key" if down."""
 
     id: str
     caption: str
@@ -76,14 +76,19 @@ def make_table(
     A record's field ``"<key> aside"`` stands behind the number of that column.
     """
     if isinstance(records, pd.DataFrame):
-        records = records.to_dict("records")
+        records = frame_records(records)
     rows = tuple(tuple(_cell(column, record) for column in columns) for record in records)
     return Table(identifier, caption, tuple(columns), rows, sorted_by, note, empty)
 
 
+def frame_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as dictionaries by column name."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
 def _cell(column: Column, record: Mapping[str, Any]) -> Cell:
     value = record.get(column.key)
-    if is_missing(value):
+    if value is None or is_missing(value):
         return Cell("–" if column.numeric else "", "")
     if column.kind == "flag":
         return Cell("yes" if value else "no", "true" if value else "false")
@@ -114,7 +119,8 @@ def number(value: float) -> str:
     if size == 0:
         text = "0"
     elif size < 1e-4 or size >= 1e6:
-        text = f"{size:.1e}"
+        mantissa, exponent = f"{size:.1e}".split("e")
+        text = f"{mantissa}e{int(exponent)}".replace("-", "−")
     else:
         digits = max(0, 2 - math.floor(math.log10(size)))
         text = f"{size:,.{min(digits, 5)}f}"

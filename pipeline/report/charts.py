@@ -4,42 +4,25 @@ Every function takes plain records and returns a specification; what it shows is
 widths follow the page. Hovering a mark shows the texts of its record.
 """
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
+from pipeline.report.drawing import (
+    LINEAR,
+    LOG,
+    Drawing,
+    Record,
+    colour,
+    dash,
+    shape,
+    tooltips,
+    unfolded,
+    x_axis,
+)
 from pipeline.report.style import BAND, INK, PHASE_COLOURS, RULE, SOFT, Mark
-
-Record = Mapping[str, Any]
-LINEAR, LOG = "linear", "log"
-
-
-class _Drawing:
-    """Layers over named data; the records join the specification last, so that Altair does not copy them."""
-
-    def __init__(self) -> None:
-        self._records: list[Sequence[Record]] = []
-
-    def chart(self, records: Sequence[Record]) -> alt.Chart:
-        """Start a layer over the records; layers over the same list share it."""
-        known = [i for i, other in enumerate(self._records) if other is records]
-        if not known:
-            self._records.append(records)
-        return alt.Chart(alt.NamedData(name=f"d{known[0] if known else len(self._records) - 1}"))
-
-    def rule(self, value: float, axis: Mapping[str, Any], *, dashed: bool) -> alt.Chart:
-        """Mark a value on the x axis with a vertical line."""
-        mark = self.chart([{"x": value}]).mark_rule(strokeDash=[4, 3] if dashed else [1, 0], color=RULE)
-        return mark.encode(x=alt.X("x:Q", **axis))
-
-    def spec(self, layers: Sequence[alt.Chart], height: float) -> dict[str, Any]:
-        """Return the layers as one chart, as wide as the page lets it."""
-        spec = alt.layer(*layers).properties(height=height, width="container").to_dict()
-        del spec["config"]  # one configuration for the whole page: style.VEGA_CONFIG
-        return spec | {"datasets": {f"d{i}": list(records) for i, records in enumerate(self._records)}}
 
 
 def strip(
@@ -63,10 +46,10 @@ def strip(
         floor_row: name of a further row, that of the floor's own values, "" for none.
         threshold: a value to mark with a dashed rule.
     """
-    drawing = _Drawing()
+    drawing = Drawing()
     names = [mark.method for mark in rows] + ([floor_row] if floor_row else [])
     known = [] if threshold is None else [threshold]
-    axis = _x_axis(title, scale, [point["x"] for point in points] + known)
+    axis = x_axis(title, scale, [point["x"] for point in points] + known)
     y = alt.Y("method:N", sort=names, title=None, scale=alt.Scale(domain=names))
     x = alt.X("x:Q", **axis)
     dots = drawing.chart(points).mark_point(filled=True, size=24, opacity=0.6)
@@ -74,12 +57,14 @@ def strip(
         x=x,
         y=y,
         yOffset=alt.YOffset("jitter:Q", scale=alt.Scale(domain=[-1.6, 1.6])),
-        color=_colour(rows, floor_row),
-        shape=_shape(rows, floor_row),
-        tooltip=_tooltips(points, "method", "dataset", "value", "exact", "difference", "mcse", "floor"),
+        color=colour(rows, floor_row),
+        shape=shape(rows, floor_row),
+        tooltip=tooltips(points, "method", "dataset", "value", "exact", "difference", "mcse", "floor"),
     )
     ticks = drawing.chart(centres).mark_tick(thickness=2.5, size=20, color=INK)
-    ticks = ticks.encode(x=x, y=y, tooltip=_tooltips(centres, "method", "aggregate", "se", "floor", "datasets"))
+    ticks = ticks.encode(
+        x=x, y=y, tooltip=tooltips(centres, "method", "aggregate", "se", "floor", "datasets")
+    )
     rule = [] if threshold is None else [drawing.rule(threshold, axis, dashed=True)]
     return drawing.spec([*rule, dots, ticks], 24 * len(names))
 
@@ -105,24 +90,26 @@ def dodged(
         bands: records with group, x, x2: the floor of each group.
         reference: a value to mark with a rule.
     """
-    drawing = _Drawing()
+    drawing = Drawing()
     values = [point[key] for point in points for key in ("x", "low", "high") if key in point]
     values += [band[key] for band in bands for key in ("x", "x2")]
     values += [] if reference is None else [reference]
-    axis = _x_axis(title, scale, values)
+    axis = x_axis(title, scale, values)
     methods = [mark.method for mark in rows]
-    y = alt.Y("group:N", sort=list(groups), title=None, scale=alt.Scale(domain=list(groups), paddingInner=0.25))
+    y = alt.Y(
+        "group:N", sort=list(groups), title=None, scale=alt.Scale(domain=list(groups), paddingInner=0.25)
+    )
     offset = alt.YOffset("method:N", sort=methods, scale=alt.Scale(domain=methods))
     layers: list[alt.Chart] = []
     if bands:
         band = drawing.chart(bands).mark_bar(color=BAND, height=alt.RelativeBandSize(1.0))
-        tooltip = _tooltips(bands, "group", "floor")
+        tooltip = tooltips(bands, "group", "floor")
         layers.append(band.encode(x=alt.X("x:Q", **axis), x2="x2:Q", y=y, tooltip=tooltip))
     if reference is not None:
         layers.append(drawing.rule(reference, axis, dashed=True))
     intervals = drawing.chart([point for point in points if "low" in point]).mark_rule(strokeWidth=1.25)
     layers.append(
-        intervals.encode(x=alt.X("low:Q", **axis), x2="high:Q", y=y, yOffset=offset, color=_colour(rows))
+        intervals.encode(x=alt.X("low:Q", **axis), x2="high:Q", y=y, yOffset=offset, color=colour(rows))
     )
     dots = drawing.chart(points).mark_point(filled=True, size=38, opacity=1)
     layers.append(
@@ -130,9 +117,9 @@ def dodged(
             x=alt.X("x:Q", **axis),
             y=y,
             yOffset=offset,
-            color=_colour(rows),
-            shape=_shape(rows),
-            tooltip=_tooltips(points, "method", "group", "value", "se", "interval", "floor", "datasets"),
+            color=colour(rows),
+            shape=shape(rows),
+            tooltip=tooltips(points, "method", "group", "value", "se", "interval", "floor", "datasets"),
         )
     )
     return drawing.spec(layers, (8 * len(rows) + 8) * len(groups))
@@ -146,7 +133,7 @@ def densities(points: Sequence[Record], rows: Sequence[Mark], truth: float | Non
         rows: the methods.
         truth: the true value, where known.
     """
-    drawing = _Drawing()
+    drawing = Drawing()
     axis = {
         "title": None,
         "scale": alt.Scale(zero=False, nice=False),
@@ -155,8 +142,8 @@ def densities(points: Sequence[Record], rows: Sequence[Mark], truth: float | Non
     x, y = alt.X("x:Q", **axis), alt.Y("y:Q", title=None, axis=None)
     area = drawing.chart(points).mark_area(color="#d5dadf")
     layers = [area.encode(x=x, y=alt.Y("reference:Q", title=None, axis=None))]
-    curves = _unfolded(drawing.chart(points), rows).mark_line(strokeWidth=1.5)
-    encoding = {"color": _colour(rows), "strokeDash": _dash(rows), "tooltip": [alt.Tooltip("method:N")]}
+    curves = unfolded(drawing.chart(points), rows).mark_line(strokeWidth=1.5)
+    encoding = {"color": colour(rows), "strokeDash": dash(rows), "tooltip": [alt.Tooltip("method:N")]}
     layers.append(curves.encode(x=x, y=y, **encoding))
     if truth is not None:
         layers.append(drawing.rule(truth, axis, dashed=True))
@@ -183,11 +170,16 @@ def memberships(
         series: whether x is a time, one unit a step.
         difference: draw the methods' differences from the reference instead.
     """
-    drawing = _Drawing()
-    x = alt.X("x:Q", title=x_title, scale=alt.Scale(zero=False, nice=False, padding=4), axis=alt.Axis(grid=False))
-    unit = {"scale": alt.Scale(domain=[-0.06, 1.06], nice=False), "axis": alt.Axis(values=[0, 0.5, 1])}
-    y_axis = {"axis": alt.Axis(tickCount=4)} if difference else unit
-    own = _unfolded(drawing.chart(points), rows)
+    drawing = Drawing()
+    x = alt.X(
+        "x:Q", title=x_title, scale=alt.Scale(zero=False, nice=False, padding=4), axis=alt.Axis(grid=False)
+    )
+    unit: dict[str, Any] = {
+        "scale": alt.Scale(domain=[-0.06, 1.06], nice=False),
+        "axis": alt.Axis(values=[0, 0.5, 1]),
+    }
+    y_axis: dict[str, Any] = {"axis": alt.Axis(tickCount=4)} if difference else unit
+    own = unfolded(drawing.chart(points), rows)
     base = drawing.chart(points)
     is_true = base.transform_filter("datum.truth")
     knows_truth = any(point["truth"] for point in points)
@@ -213,13 +205,13 @@ def memberships(
     encoding = {
         "x": x,
         "y": alt.Y("y:Q", title=title, **y_axis),
-        "color": _colour(rows),
+        "color": colour(rows),
         "tooltip": [alt.Tooltip("method:N"), alt.Tooltip("n:Q"), number],
     }
     if series:
-        layers.append(own.mark_line(strokeWidth=1.25).encode(strokeDash=_dash(rows), **encoding))
+        layers.append(own.mark_line(strokeWidth=1.25).encode(strokeDash=dash(rows), **encoding))
     else:
-        layers.append(own.mark_point(filled=True, size=16, opacity=0.8).encode(shape=_shape(rows), **encoding))
+        layers.append(own.mark_point(filled=True, size=16, opacity=0.8).encode(shape=shape(rows), **encoding))
     return drawing.spec(layers, 150)
 
 
@@ -231,21 +223,25 @@ def stacked_phases(records: Sequence[Record], methods: Sequence[str], *, title: 
         methods: from top to bottom.
         title: of the x axis.
     """
-    drawing = _Drawing()
+    drawing = Drawing()
     phases = [phase for phase in PHASE_COLOURS if any(record["phase"] == phase for record in records)]
     colours = alt.Scale(domain=phases, range=[PHASE_COLOURS[phase] for phase in phases])
     bars = drawing.chart(records).mark_bar(stroke="#fff", strokeWidth=0.5)
     bars = bars.encode(
         x=alt.X("s:Q", title=title, stack="zero"),
         y=alt.Y("method:N", sort=list(methods), title=None, scale=alt.Scale(domain=list(methods))),
-        color=alt.Color("phase:N", scale=colours, legend=alt.Legend(title=None, symbolType="square", columns=6)),
+        color=alt.Color(
+            "phase:N", scale=colours, legend=alt.Legend(title=None, symbolType="square", columns=6)
+        ),
         order=alt.Order("order:Q"),
-        tooltip=_tooltips(records, "method", "phase", "time", "share"),
+        tooltip=tooltips(records, "method", "phase", "time", "share"),
     )
     return drawing.spec([bars], 22 * len(methods))
 
 
-def trade_off(records: Sequence[Record], rows: Sequence[Mark], *, x_title: str, y_title: str) -> dict[str, Any]:
+def trade_off(
+    records: Sequence[Record], rows: Sequence[Mark], *, x_title: str, y_title: str
+) -> dict[str, Any]:
     """Scatter of cost (x, log) against error (y, log) with each point named; a dashed line at error 1.
 
     Args:
@@ -254,72 +250,19 @@ def trade_off(records: Sequence[Record], rows: Sequence[Mark], *, x_title: str, 
         x_title: of the cost axis.
         y_title: of the error axis.
     """
-    drawing = _Drawing()
-    x = alt.X("x:Q", **_x_axis(x_title, LOG, [record["x"] for record in records], margin=2.0))
-    y_axis = _x_axis(y_title, LOG, [record["y"] for record in records] + [1.0], margin=1.5)
+    drawing = Drawing()
+    x = alt.X("x:Q", **x_axis(x_title, LOG, [record["x"] for record in records], margin=2.0))
+    y_axis = x_axis(y_title, LOG, [record["y"] for record in records] + [1.0], margin=1.5)
     y = alt.Y("y:Q", **y_axis)
     middle = math.sqrt(min(r["x"] for r in records) * max(r["x"] for r in records))
     layers = [drawing.chart([{"y": 1.0}]).mark_rule(strokeDash=[4, 3], color=RULE).encode(y=y)]
     # Names stand on the side of their point where there is room.
-    for align, dx, side in (
-        ("left", 8, [record for record in records if record["x"] <= middle]),
-        ("right", -8, [record for record in records if record["x"] > middle]),
-    ):
-        text = drawing.chart(side).mark_text(align=align, dx=dx, dy=-7, fontSize=11, color=INK)
-        layers.append(text.encode(x=x, y=y, text="method:N"))
+    texts = {"dy": -7, "fontSize": 11, "color": INK}
+    left = drawing.chart([record for record in records if record["x"] <= middle])
+    right = drawing.chart([record for record in records if record["x"] > middle])
+    layers.append(left.mark_text(align="left", dx=8, **texts).encode(x=x, y=y, text="method:N"))
+    layers.append(right.mark_text(align="right", dx=-8, **texts).encode(x=x, y=y, text="method:N"))
     dots = drawing.chart(records).mark_point(filled=True, size=64, opacity=1)
-    tooltip = _tooltips(records, "method", "cost", "error", "datasets")
-    layers.append(dots.encode(x=x, y=y, color=_colour(rows), shape=_shape(rows), tooltip=tooltip))
+    tooltip = tooltips(records, "method", "cost", "error", "datasets")
+    layers.append(dots.encode(x=x, y=y, color=colour(rows), shape=shape(rows), tooltip=tooltip))
     return drawing.spec(layers, 230)
-
-
-def _unfolded(chart: alt.Chart, rows: Sequence[Mark]) -> alt.Chart:
-    """Turn the columns m0, m1 .. into rows with method and y; wide records make a much smaller page."""
-    names = json.dumps({f"m{i}": mark.method for i, mark in enumerate(rows)})
-    unfolded = chart.transform_fold([f"m{i}" for i in range(len(rows))], as_=["key", "y"])
-    return unfolded.transform_filter("isValid(datum.y)").transform_calculate(method=f"{names}[datum.key]")
-
-
-def _colour(rows: Sequence[Mark], extra: str = "") -> alt.Color:
-    names, colours = [mark.method for mark in rows], [mark.colour for mark in rows]
-    if extra:
-        names, colours = [*names, extra], [*colours, RULE]
-    return alt.Color("method:N", scale=alt.Scale(domain=names, range=colours), legend=None)
-
-
-def _shape(rows: Sequence[Mark], extra: str = "") -> alt.Shape:
-    names, shapes = [mark.method for mark in rows], [mark.shape for mark in rows]
-    if extra:
-        names, shapes = [*names, extra], [*shapes, "circle"]
-    return alt.Shape("method:N", scale=alt.Scale(domain=names, range=shapes), legend=None)
-
-
-def _dash(rows: Sequence[Mark]) -> alt.StrokeDash:
-    scale = alt.Scale(domain=[mark.method for mark in rows], range=[list(mark.dash) for mark in rows])
-    return alt.StrokeDash("method:N", scale=scale, legend=None)
-
-
-def _tooltips(records: Sequence[Record], *fields: str) -> list[alt.Tooltip]:
-    present = {key for record in records for key in record}
-    return [alt.Tooltip(f"{name}:N", title=name) for name in fields if name in present]
-
-
-def _x_axis(title: str, scale: str, values: Sequence[float], margin: float = 1.25) -> dict[str, Any]:
-    if scale == LINEAR:
-        return {"title": title, "scale": alt.Scale(zero=False, nice=True)}
-    positive = [value for value in values if value > 0] or [1.0]
-    low, high = min(positive) / margin, max(positive) * margin
-    return {
-        "title": title,
-        "scale": alt.Scale(type="log", domain=[low, high], nice=False),
-        "axis": alt.Axis(values=_log_ticks(low, high), format="~g"),
-    }
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Return 1, 2, 5 of every decade, or powers of ten where the range is wide."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if math.log10(high / low) < 2.2 else (1,)
-    every = max(1, round(math.log10(high / low) / 6))
-    ticks = [step * 10.0**decade for decade in decades if decade % every == 0 for step in steps]
-    return [tick for tick in ticks if low <= tick <= high]

@@ -1,4 +1,4 @@
-"""The figures of an example data set: marginal posteriors and memberships of the reference and the methods."""
+"""The figures of an example data set: marginal posteriors and memberships of reference and methods."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +30,9 @@ def density_overlays(example: Example, scenario: str, rows: Sequence[Mark]) -> l
         curves = {source: _density(values, grid) for source, values in draws.items()}
         truth = float(example.truth[column])
         present = [mark for mark in rows if mark.method in draws]
-        spec = charts.densities(_wide(grid, curves, present), present, truth if low <= truth <= high else None)
+        spec = charts.densities(
+            _wide(grid, curves, present), present, truth if low <= truth <= high else None
+        )
         out.append(Figure(f"density-{scenario}-{parameter}", parameter, spec))
     return out
 
@@ -66,7 +68,9 @@ def _membership_pair(
     name = f"{kind}-{scenario}-{component + 1}"
     probability = f"P({noun} {component + 1})"
     shown = charts.memberships(points, rows, title=probability, difference=False, **settings)
-    apart = charts.memberships(points, rows, title=f"difference in {probability}", difference=True, **settings)
+    apart = charts.memberships(
+        points, rows, title=f"difference in {probability}", difference=True, **settings
+    )
     return [
         Figure(name, label, shown),
         Figure(f"{name}-difference", f"{label}: method minus reference", apart),
@@ -76,11 +80,12 @@ def _membership_pair(
 def _wide(
     x: Float[np.ndarray, " point"], by_source: Mapping[str, Float[np.ndarray, " point"]], rows: Sequence[Mark]
 ) -> list[dict[str, Any]]:
-    """Return a record for each x with the reference's value and the methods' as m0, m1 .., as charts.py wants."""
+    """Return a record for each x with the reference's value and the methods' as m0, m1 .. (see charts.py)."""
     columns = {"reference": by_source[REFERENCE]}
     columns |= {f"m{i}": by_source[mark.method] for i, mark in enumerate(rows)}
     return [
-        {"x": float(x[n])} | {key: round(float(values[n]), 4) for key, values in columns.items() if np.isfinite(values[n])}
+        {"x": float(x[n])}
+        | {key: round(float(values[n]), 4) for key, values in columns.items() if np.isfinite(values[n])}
         for n in range(len(x))
     ]
 
@@ -95,7 +100,9 @@ def _plot_range(samples: Sequence[Float[np.ndarray, " draw"]]) -> tuple[float, f
     return (max(low - pad, 0.0) if positive else low - pad), (min(high + pad, 1.0) if shares else high + pad)
 
 
-def _density(values: Float[np.ndarray, " draw"], grid: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+def _density(
+    values: Float[np.ndarray, " draw"], grid: Float[np.ndarray, " point"]
+) -> Float[np.ndarray, " point"]:
     """Return a Gaussian kernel density with Silverman's bandwidth.
 
     Mirroring at 0 (and 1) keeps the mass of positive parameters and of probabilities inside their range.

@@ -98,7 +98,9 @@ def read_examples(path: Path) -> dict[str, Example]:
         with xr.open_datatree(path, engine="h5netcdf") as tree:
             return {name: _from_dataset(node.to_dataset().load()) for name, node in tree.children.items()}
     except (OSError, KeyError, ValueError, AttributeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); rerun the workflow, or remove the file") from error
+        raise UserError(
+            f"{path}: cannot be read ({error}); rerun the workflow, or remove the file"
+        ) from error
 
 
 def _to_dataset(example: ExampleInput) -> xr.Dataset:

@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from pipeline.report import charts
-from pipeline.report.cells import number, percent, seconds
+from pipeline.report.cells import frame_records, number, percent, seconds
 from pipeline.report.inputs import PHASES
 from pipeline.report.scoring import METRICS, kind_of
 from pipeline.report.style import Mark
@@ -43,12 +43,13 @@ class Figure:
     @property
     def id(self) -> str:
         """The HTML id: the name without brackets and the like."""
-        return re.sub(r"[^\w-]+", "-", f"figure-{self.name}").strip("-")
+        return re.sub(r"[^\w]+", "-", f"figure-{self.name}").strip("-")
 
     @property
     def json(self) -> Markup:
         """The specification for a script element: four significant digits, and no way out of the element."""
-        text = json.dumps(_rounded(self.spec), separators=(",", ":"), allow_nan=False)
+        described = {"description": f"{self.title} ({self.name})", **self.spec}
+        text = json.dumps(_rounded(described), separators=(",", ":"), allow_nan=False)
         return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
@@ -61,24 +62,32 @@ def parameter_dots(summary: pd.DataFrame, scenario: str, name: str, rows: Sequen
         name: of a metric with one value a parameter.
         rows: the methods.
     """
-    chosen = summary[(summary["scenario"] == scenario) & (summary["metric"] == name) & (summary["parameter"] != "")]
+    chosen = summary[
+        (summary["scenario"] == scenario) & (summary["metric"] == name) & (summary["parameter"] != "")
+    ]
     finite = chosen[np.isfinite(chosen["value"])]
     if finite.empty:
         return None
     info = METRICS[name]
     floors = finite.groupby("parameter", sort=False)["floor"].mean().dropna()
-    bands = [{"group": group, "x": 0.0, "x2": floor, "floor": number(floor)} for group, floor in floors.items()]
+    shown = [*finite["value"], *floors]
+    use_log = _wide(shown)
+    edge = min(shown) / 1.5 if use_log else 0.0
+    bands = [
+        {"group": group, "x": edge, "x2": floor, "floor": number(floor)} for group, floor in floors.items()
+    ]
     points = []
-    for row in finite.to_dict("records"):
+    for row in frame_records(finite):
         texts = _texts(row)
         point = {"group": row["parameter"], "method": row["method"], "x": row["value"]}
         point |= {"value": texts.pop("aggregate"), **texts}
         if "se" in texts:
-            point |= {"low": max(row["value"] - 2 * row["se"], 0.0), "high": row["value"] + 2 * row["se"]}
+            point |= {"low": max(row["value"] - 2 * row["se"], edge), "high": row["value"] + 2 * row["se"]}
         points.append(point)
     groups = list(dict.fromkeys(finite["parameter"]))
     title = f"{info.summary}, {info.unit}" if info.signed else f"{info.summary}, {_axis_title(info)}"
-    spec = charts.dodged(points, groups, _present(rows, finite), title=title, bands=bands)
+    scale = charts.LOG if use_log else charts.LINEAR
+    spec = charts.dodged(points, groups, _present(rows, finite), title=title, scale=scale, bands=bands)
     return Figure(f"{name}-{scenario}", _capitalised(info.title), spec, name, _left_out(chosen, finite))
 
 
@@ -87,8 +96,8 @@ def score_strip(
 ) -> Figure | None:
     """One metric's value for every data set and method, with the floor's own values as a last row.
 
-    A score against the truth, whose floor is no noise but the exact posterior's score, is drawn as the difference
-    from that: how hard a data set is would otherwise hide what the method adds.
+    A score against the truth, whose floor is no noise but the exact posterior's score, is drawn as the
+    difference from that: how hard a data set is would otherwise hide what the method adds.
 
     Args:
         scores: the run's scores.
@@ -105,7 +114,9 @@ def score_strip(
     if finite.empty:
         return None
     rows = _present(rows, finite)
-    points = [point for mark in rows for point in _points(finite[finite["method"] == mark.method], mark.method)]
+    points = [
+        point for mark in rows for point in _points(finite[finite["method"] == mark.method], mark.method)
+    ]
     floors = finite[np.isfinite(finite["floor"])].drop_duplicates(["dataset", "floor"])
     floor_row = FLOOR_ROW if info.baseline == "noise" and len(floors) else ""
     if floor_row:
@@ -138,14 +149,14 @@ def phase_bars(costs: pd.DataFrame, scenario: str, methods: Sequence[str]) -> Fi
     total = here.groupby("method")["s"].transform("sum")
     records = [
         {
-            "method": row.method,
-            "phase": row.phase,
-            "s": row.s,
-            "order": PHASES.index(row.phase) if row.phase in PHASES else len(PHASES),
-            "time": seconds(row.s),
-            "share": percent(row.s / whole),
+            "method": row["method"],
+            "phase": row["phase"],
+            "s": row["s"],
+            "order": PHASES.index(row["phase"]) if row["phase"] in PHASES else len(PHASES),
+            "time": seconds(row["s"]),
+            "share": percent(row["s"] / whole),
         }
-        for row, whole in zip(here.itertuples(), total, strict=True)
+        for row, whole in zip(frame_records(here), total, strict=True)
     ]
     present = [method for method in methods if method in set(here["method"])]
     spec = charts.stacked_phases(records, present, title="wall seconds a data set")
@@ -158,7 +169,7 @@ def speedup_dots(speedups: pd.DataFrame, measure: str, title: str, rows: Sequenc
     if here.empty:
         return None
     points = []
-    for row in here.to_dict("records"):
+    for row in frame_records(here):
         point = {"group": row["scenario"], "method": row["method"], "x": row["speedup"]}
         point |= {"value": f"{number(row['speedup'])}×", "datasets": row["n_datasets"]}
         if math.isfinite(row["low"]):
@@ -167,9 +178,7 @@ def speedup_dots(speedups: pd.DataFrame, measure: str, title: str, rows: Sequenc
         points.append(point)
     groups = list(dict.fromkeys(here["scenario"]))
     axis = "times as fast as nuts (log scale)"
-    spec = charts.dodged(
-        points, groups, _present(rows, here), title=axis, scale=charts.LOG, reference=1.0
-    )
+    spec = charts.dodged(points, groups, _present(rows, here), title=axis, scale=charts.LOG, reference=1.0)
     return Figure(f"speedup-{measure}", title, spec, "speedup")
 
 
@@ -195,10 +204,12 @@ def _texts(row: dict[str, Any]) -> dict[str, Any]:
 def _centres(
     summary: pd.DataFrame, scenario: str, name: str, rows: Sequence[Mark], against_truth: bool
 ) -> list[dict[str, Any]]:
-    own = summary[(summary["scenario"] == scenario) & (summary["metric"] == name) & (summary["parameter"] == "")]
+    own = summary[
+        (summary["scenario"] == scenario) & (summary["metric"] == name) & (summary["parameter"] == "")
+    ]
     shown = {mark.method for mark in rows}
     out = []
-    for row in own.to_dict("records"):
+    for row in frame_records(own):
         x = row["value"] - row["floor"] if against_truth else row["value"]
         if math.isfinite(x) and row["method"] in shown:
             out.append({"method": row["method"], "x": x, **_texts(row)})
@@ -210,7 +221,7 @@ def _points(scores: pd.DataFrame, label: str) -> list[dict[str, Any]]:
     if len(ordered) > MAX_POINTS:
         ordered = ordered.iloc[np.linspace(0, len(ordered) - 1, MAX_POINTS).round().astype(int)]
     out = []
-    for i, row in enumerate(ordered.to_dict("records")):
+    for i, row in enumerate(frame_records(ordered)):
         # Multiples of the golden ratio spread neighbours apart without random numbers.
         jitter = 2 * ((i * 0.6180339887) % 1) - 1 if len(ordered) > 1 else 0.0
         point = {"method": label, "x": row["x"], "jitter": jitter, "value": number(row["value"])}

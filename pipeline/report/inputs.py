@@ -126,13 +126,17 @@ def _read_table(path: Path, columns: dict[str, str]) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             raw = pd.read_parquet(path)
+        elif path.read_bytes() in (b"\n", b"\r\n"):  # how pandas writes a table without columns
+            raw = pd.DataFrame(columns=list(columns))
         else:
             raw = pd.read_csv(path, dtype=str, keep_default_na=False)
     except Exception as error:  # pyarrow and pandas raise many kinds for a damaged file
         raise UserError(f"{path}: cannot be read ({error}); rerun the workflow to write it anew") from error
     missing = [name for name in columns if name not in raw.columns]
     if missing:
-        raise UserError(f"{path}: lacks column {', '.join(missing)}; found {', '.join(map(str, raw.columns))}")
+        raise UserError(
+            f"{path}: lacks column {', '.join(missing)}; found {', '.join(map(str, raw.columns))}"
+        )
     return pd.DataFrame({name: _as_kind(path, raw[name], kind) for name, kind in columns.items()})
 
 

@@ -1,7 +1,7 @@
 """The first screen: a verdict for every method and scenario, and one plain sentence a method."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,9 @@ import pandas as pd
 from pipeline.report.cells import short
 from pipeline.report.inputs import Run
 from pipeline.report.scoring import METRICS, VERDICT_MEANINGS, Judgement, limit_share
-from pipeline.report.sentences import YARDSTICK, Finding, answer, method_sentence
+from pipeline.report.sentences import YARDSTICK, Finding, answer, join, method_sentence
 
+FEW_DATA_SETS = 5
 COMMON_METRIC = "wasserstein1_sd"  # shown in every cell, so that cells can be compared
 
 
@@ -53,6 +54,7 @@ class Overview:
     columns: tuple[dict[str, str], ...]
     rows: tuple[OverviewRow, ...]
     key: tuple[dict[str, str], ...]
+    footnote: str
 
 
 def make_overview(
@@ -81,7 +83,10 @@ def make_overview(
         notices=tuple(_notices(run)),
         columns=tuple({"scenario": name, "note": _column_note(run, name)} for name in run.scenarios),
         rows=tuple(rows),
-        key=tuple({"verdict": kind, "meaning": text} for kind, text in VERDICT_MEANINGS.items() if kind in used),
+        key=tuple(
+            {"verdict": kind, "meaning": text} for kind, text in VERDICT_MEANINGS.items() if kind in used
+        ),
+        footnote=_footnote(run, rows),
     )
 
 
@@ -91,7 +96,9 @@ def _finding(
     if judgement is None:
         return Finding(scenario, "unscored", 0, 0, None, math.nan, math.nan, math.nan, None)
     row = speedups[
-        (speedups["scenario"] == scenario) & (speedups["method"] == method) & (speedups["measure"] == "wall_s")
+        (speedups["scenario"] == scenario)
+        & (speedups["method"] == method)
+        & (speedups["measure"] == "wall_s")
     ]
     speedup = None
     if len(row):
@@ -143,6 +150,24 @@ def _column_note(run: Run, scenario: str) -> str:
     uncertified = here[here["status"] == "uncertified"]["dataset"].nunique()
     text = f"{n} data set{'' if n == 1 else 's'}"
     return f"{text}, {uncertified} uncertified" if uncertified else text
+
+
+def _footnote(run: Run, rows: Sequence[OverviewRow]) -> str:
+    texts = [
+        "Speedups are of wall time against nuts on the same data sets, with 95% intervals; "
+        "compiling is not in them."
+    ]
+    few = [
+        scenario
+        for i, scenario in enumerate(run.scenarios)
+        if 0 < max((row.findings[i].n_tried for row in rows), default=0) < FEW_DATA_SETS
+    ]
+    if few:
+        texts.append(
+            f"Verdicts on {join(few)} rest on fewer than {FEW_DATA_SETS} data sets: "
+            "differences too small for so few to show may exist."
+        )
+    return " ".join(texts)
 
 
 def _notices(run: Run) -> list[str]:

@@ -42,7 +42,9 @@ def describe(record: Mapping[str, Any]) -> Provenance:
     """Sort a provenance record into groups of facts; keys that are not known are shown as they are."""
     configuration = record.get("configuration", record.get("config"))
     taken = {"command", "configuration", "config", *_RUN_FACTS, *_GROUPS}
-    general = [(label, _text(record[key])) for key, label in _RUN_FACTS.items() if record.get(key) is not None]
+    general = [
+        (label, _text(record[key])) for key, label in _RUN_FACTS.items() if record.get(key) is not None
+    ]
     groups = [FactGroup("Run", tuple(general))]
     for key, title in _GROUPS.items():
         if isinstance(record.get(key), Mapping):

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -55,7 +54,7 @@ def render_report(run_folder: Path) -> Path:
     target = run_folder / "report.html"
     temporary = run_folder / ".report.html.part"
     temporary.write_text(html, encoding="utf-8")
-    os.replace(temporary, target)
+    temporary.replace(target)
     return target
 
 
@@ -122,12 +121,14 @@ def _kicker(run: Run) -> str:
 def _failures_summary(run: Run) -> str:
     fits = run.status[~run.status["method"].isin(REFERENCE_METHODS)]
     failed = int(fits["status"].isin(["failed", "timeout"]).sum())
-    attempts = run.certificates.sort_values("attempt").drop_duplicates(["scenario", "dataset", "run"], keep="last")
+    attempts = run.certificates.sort_values("attempt").drop_duplicates(
+        ["scenario", "dataset", "run"], keep="last"
+    )
     uncertified = len(attempts[~attempts["certified"]][["scenario", "dataset"]].drop_duplicates())
     n_sets = len(attempts[["scenario", "dataset"]].drop_duplicates())
     return (
-        f"{failed} of {_count(len(fits), 'fit')} failed or timed out. {uncertified} of {_count(n_sets, 'data set')} "
-        "lack a certified reference; on those no method is scored."
+        f"{failed} of {_count(len(fits), 'fit')} failed or timed out. Without a certified reference: "
+        f"{uncertified} of {_count(n_sets, 'data set')}; on those no method is scored."
     )
 
 
@@ -140,15 +141,18 @@ def _policy(scripts: Sequence[str]) -> str:
     hashes = [
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
     ]
-    return f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; img-src data: blob:"
+    return (
+        f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; img-src data: blob:"
+    )
 
 
 @cache
 def _vega() -> str:
     """Vega, Vega-Lite and vega-embed as one script, in the versions that Altair writes for."""
     wanted = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    bundle = vl_convert.javascript_bundle(vl_version=wanted)  # pyright: ignore[reportCallIssue]
     # Its top-level names are kept out of the page's.
-    return f"(()=>{{{vl_convert.javascript_bundle(vl_version=wanted)}}})();".replace("</script", "<\\/script")
+    return f"(()=>{{{bundle}}})();".replace("</script", "<\\/script")
 
 
 @cache

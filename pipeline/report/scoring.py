@@ -1,4 +1,4 @@
-"""What the report takes from pipeline.scores: aggregates, verdicts and speedups in the shape that it shows."""
+"""What the report takes from pipeline.scores: aggregates and verdicts in the shape that it shows."""
 
 import math
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import UserError
+from pipeline.report.cells import frame_records
 from pipeline.scores.aggregate import aggregate
 from pipeline.scores.metrics import METRICS
 from pipeline.scores.verdict import MAX_FAILED_SHARE, NOISE_SE, verdicts
@@ -21,9 +22,9 @@ VERDICT_WORDS = {
     "unscored": "not scored",
 }
 VERDICT_MEANINGS = {
-    "indistinguishable": f"every judged score within {NOISE_SE:g} standard errors of its floor and within its limit; no "
-    "fit failed",
-    "close": "every judged score within its limit",
+    "indistinguishable": f"every judged score within {NOISE_SE:g} standard errors of its floor and "
+    "within its limit; no fit failed",
+    "close": f"every judged score within its limit; at most {MAX_FAILED_SHARE:.0%} of the fits failed",
     "biased": "some judged score beyond its limit",
     "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed, or none gave scores",
     "unscored": "no data set had a certified reference",
@@ -87,11 +88,11 @@ def judge_all(
 ) -> dict[tuple[str, str], Judgement]:
     """Judge every method that the status table names, by (scenario, method)."""
     out = {}
-    for row in verdicts(scores, status).itertuples(index=False):
-        own = summary[(summary["scenario"] == row.scenario) & (summary["method"] == row.method)]
+    for row in frame_records(verdicts(scores, status)):
+        own = summary[(summary["scenario"] == row["scenario"]) & (summary["method"] == row["method"])]
         decisive = _along_limit(own[own["parameter"] == ""])
-        out[str(row.scenario), str(row.method)] = Judgement(
-            str(row.verdict), str(row.reasons), int(row.n_scored), int(row.n_failed), decisive
+        out[row["scenario"], row["method"]] = Judgement(
+            row["verdict"], row["reasons"], row["n_scored"], row["n_failed"], decisive
         )
     return out
 
@@ -105,7 +106,7 @@ def limit_share(row: Mapping[str, Any]) -> float:
 def _along_limit(summary: pd.DataFrame) -> tuple[dict[str, Any], ...]:
     judged = [
         {**row, "limit": METRICS[row["metric"]].close}
-        for row in summary.to_dict("records")
+        for row in frame_records(summary)
         if METRICS[row["metric"]].close is not None and not math.isnan(row["value"])
     ]
     return tuple(sorted(judged, key=limit_share, reverse=True))

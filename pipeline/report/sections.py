@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import figures, tables
-from pipeline.report.cells import Table, number, seconds
+from pipeline.report.cells import Table, frame_records, number, seconds
 from pipeline.report.costs import phase_seconds
 from pipeline.report.example_figures import density_overlays, membership_figures
 from pipeline.report.examples import REFERENCE, Example
@@ -22,8 +22,8 @@ from pipeline.scores.timing import costs
 
 _ERROR = "sliced_wasserstein"  # the error axis of accuracy against cost: the whole posterior in one number
 _NO_TRUTH = (
-    "The true components are not known here. Scores that need them (accuracy, log loss, Brier score, calibration error) "
-    "are their expected values under the reference’s probabilities."
+    "The true components are not known here. Scores that need them (accuracy, log loss, Brier score, "
+    "calibration error) are their expected values under the reference’s probabilities."
 )
 _SKIPPED = ("c2st_auc",)  # says what c2st says; it stands in the tables
 _DRAWN_MEMBERSHIP = ("accuracy", "ece", "excess_log_loss", "total_variation")  # the table of means has all
@@ -143,14 +143,19 @@ def time_section(run: Run, summary: pd.DataFrame, factors: pd.DataFrame, rows: S
     phases = phase_seconds(run)
     why = ""
     if factors.empty:
-        why = "nuts is not among the timed methods." if YARDSTICK not in run.methods else "no method was timed beside nuts."
+        why = (
+            "nuts is not among the timed methods."
+            if YARDSTICK not in run.methods
+            else "no method was timed beside nuts."
+        )
     return TimePart(
         marks=tuple(mark for mark in rivals if mark.method in set(factors["method"])),
         speedups=_kept([figures.speedup_dots(factors, key, title, rivals) for key, title in titles.items()]),
         phases=_kept([figures.phase_bars(phases, scenario, run.methods) for scenario in run.scenarios]),
         scatters=_kept([_scatter(run, summary, scenario, rows) for scenario in run.scenarios]),
-        scatter_note="Down and to the left is better. Error: mean sliced Wasserstein distance to the reference, in units of "
-        "its floor; the dashed line is the floor itself. Cost: median wall seconds a data set, without compiling.",
+        scatter_note="Down and to the left is better. Error: mean sliced Wasserstein distance to the "
+        "reference, in units of its floor; the dashed line is the floor itself. Cost: median wall seconds a "
+        "data set, without compiling.",
         why_no_speedup=why,
     )
 
@@ -159,7 +164,7 @@ def _scatter(run: Run, summary: pd.DataFrame, scenario: str, rows: Sequence[Mark
     wall = costs(run.timings).groupby(["scenario", "method"])["wall_s"].median()
     errors = summary[(summary["scenario"] == scenario) & (summary["metric"] == _ERROR)]
     records: list[dict[str, Any]] = []
-    for row in errors.to_dict("records"):
+    for row in frame_records(errors):
         cost = float(wall.get((scenario, row["method"]), math.nan))
         records.append(
             {

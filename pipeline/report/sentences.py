@@ -121,7 +121,9 @@ def _errors(findings: Sequence[Finding]) -> str:
     parts = []
     means = [f for f in findings if _beyond("mean_error_sd", f.mean_error)]
     if means:
-        parts.append(f"posterior means err by {_span([f.mean_error for f in means])} sd{_where(means, findings)}")
+        parts.append(
+            f"posterior means err by {_span([f.mean_error for f in means])} sd{_where(means, findings)}"
+        )
     spreads = [f for f in findings if _beyond("log_sd_ratio", f.log_sd_ratio)]
     if spreads:
         parts.append(f"posterior sds are {_spread_error(spreads)}{_where(spreads, findings)}")
@@ -159,9 +161,12 @@ def _speed(findings: Sequence[Finding]) -> str:
     values = [finding.speedup[0] for finding in findings if finding.speedup]
     if not values:
         return ""
+    # Comparisons with NaN, the interval of a single data set, are false.
+    unsure = [f.scenario for f in findings if f.speedup and f.speedup[1] <= 1 <= f.speedup[2]]
+    doubt = f" (on {join(unsure)} the interval includes 1)" if unsure else ""
     if max(values) < 1:
-        return f"Slower than NUTS: {_span(values)} times its speed."
-    return f"{_span(values)} times as fast as NUTS."
+        return f"Slower than NUTS: {_span(values)} times its speed{doubt}."
+    return f"{_span(values)} times as fast as NUTS{doubt}."
 
 
 def _failures(findings: Sequence[Finding]) -> str:

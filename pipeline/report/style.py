@@ -26,7 +26,7 @@ PHASE_COLOURS = {
 
 VEGA_CONFIG = {
     "background": None,
-    "font": '-apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", system-ui, sans-serif',
+    "font": '-apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif',
     "view": {"stroke": None},
     "axis": {
         "labelColor": INK,
@@ -41,7 +41,13 @@ VEGA_CONFIG = {
         "grid": False,
     },
     "axisX": {"grid": True, "gridColor": "#eef0f2", "tickCount": 5, "labelOverlap": "greedy"},
-    "legend": {"labelFontSize": 11, "titleFontSize": 11, "orient": "top", "columns": 3, "symbolType": "circle"},
+    "legend": {
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "orient": "top",
+        "columns": 3,
+        "symbolType": "circle",
+    },
     "bar": {"discreteBandSize": 14},
 }
 
@@ -74,7 +80,7 @@ class Mark:
 
 
 def marks(methods: Sequence[str]) -> list[Mark]:
-    """Return each method's mark, by position; beyond seven methods the colours come again with other shapes."""
+    """Return each method's mark by position; after seven the colours come again with other shapes."""
     n_colours = len(_COLOURS)
     return [
         Mark(
@@ -114,11 +120,14 @@ def _glyph(body: str) -> Markup:
 VERDICT_GLYPHS = {
     "indistinguishable": _glyph('<circle r="5.5" fill="#009e73"/>'),
     "close": _glyph(
-        '<circle r="4.75" fill="#fff" stroke="#0072b2" stroke-width="1.5"/><path d="M0,-5A5,5 0 0 0 0,5Z" fill="#0072b2"/>'
+        '<circle r="4.75" fill="#fff" stroke="#0072b2" stroke-width="1.5"/>'
+        '<path d="M0,-5A5,5 0 0 0 0,5Z" fill="#0072b2"/>'
     ),
     "biased": _glyph('<path d="M0,-5.5L6,5H-6Z" fill="#d55e00"/>'),
     "failed": _glyph('<path d="M-4.5,-4.5L4.5,4.5M-4.5,4.5L4.5,-4.5" stroke="#1b1f24" stroke-width="2.5"/>'),
-    "unscored": _glyph('<circle r="4.75" fill="none" stroke="#6e7781" stroke-width="1.5" stroke-dasharray="2 2"/>'),
+    "unscored": _glyph(
+        '<circle r="4.75" fill="none" stroke="#6e7781" stroke-width="1.5" stroke-dasharray="2 2"/>'
+    ),
 }
 
 STATUS_GLYPHS = {

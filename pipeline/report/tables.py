@@ -85,7 +85,10 @@ def membership_means(summary: pd.DataFrame, scenario: str, kind: str, names: Seq
         f"{kind.capitalize()} on {scenario}",
         (
             Column("method", "Method"),
-            *(Column(name, title[:1].upper() + title[1:], "number", term=name) for name, title in titles.items()),
+            *(
+                Column(name, title[:1].upper() + title[1:], "number", term=name)
+                for name, title in titles.items()
+            ),
             Column("n", "Data sets", "integer", term="data-set"),
         ),
         records,
@@ -118,7 +121,8 @@ def fits(run: Run) -> Table:
     ]
     note = "For metrics of single parameters the value furthest from zero, as a size."
     if len(shown) < len(table):
-        note += f" {len(shown):,} of {len(table):,} fits are shown, the worst by sliced_wasserstein; all stand in scores.csv."
+        note += f" {len(shown):,} of {len(table):,} fits are shown, the worst by sliced_wasserstein;"
+        note += " all stand in scores.csv."
     return make_table("fits", "Every fit", columns, shown, note=note, empty="No method was run.")
 
 
@@ -263,4 +267,3 @@ def _limited(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         return table
     by = "sliced_wasserstein" if "sliced_wasserstein" in names else "wall_s"
     return table.sort_values(by, ascending=False, na_position="last", kind="stable").head(MAX_ROWS)
-

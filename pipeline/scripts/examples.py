@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from pipeline.report.examples import ExampleInput, write_examples
-
 from pipeline.files import whole
 from pipeline.job import job
 from pipeline.posterior_io import read_data_sets, read_posteriors
+from pipeline.report.examples import ExampleInput, write_examples
 
 with job(snakemake):
     run, examples = Path(snakemake.params.run), {}

@@ -11,7 +11,7 @@ from pipeline.scenarios import get_scenario
 SMALL = {"width": 16, "n_context": 8, "head_width": 8, "n_bins": 5, "membership_width": 8}
 
 
-def shaken(module, seed=0, size=0.3):
+def shaken(module, seed=0, size=0.1):
     """Add noise to every weight, so that zeros of the start hide nothing."""
     leaves, structure = jax.tree.flatten(eqx.filter(module, eqx.is_inexact_array))
     keys = jr.split(jr.key(seed), len(leaves))

@@ -19,7 +19,7 @@ from .networks import shaken
 HEADS = {"flow": SplineFlow, "mdn": MixtureDensity}
 
 
-def head(name, dim, size=0.3):
+def head(name, dim, size=0.1):
     return shaken(HEADS[name](dim, 3, 8, 5, key=jr.key(1)), seed=2, size=size)
 
 

@@ -1,8 +1,8 @@
 """A made-up run for the report's tests: plausible numbers from a random generator, results of nothing."""
 
 import json
-from collections.abc import Iterable
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,7 +100,9 @@ def write_run(
     _write_tables(folder, rows)
     (folder / "provenance.json").write_text(json.dumps(_provenance(folder.name), indent=2))
     if with_examples:
-        write_examples(folder / "examples.nc", {made.name: _example(made, methods, rng) for made in scenarios})
+        write_examples(
+            folder / "examples.nc", {made.name: _example(made, methods, rng) for made in scenarios}
+        )
     return folder
 
 
@@ -111,7 +113,13 @@ def _reference(rows: _Rows, made: Made, dataset: int, certified: bool, rng: np.r
         rows.timings.append((made.name, dataset, name, "warmup", wall * 0.5, wall * 0.9, None, None))
         rows.timings.append((made.name, dataset, name, "sample", wall, wall * 1.9, 10_000, 4200.0))
         rows.status.append(
-            (made.name, dataset, name, "ok" if certified else "uncertified", "" if certified else "R-hat 1.050")
+            (
+                made.name,
+                dataset,
+                name,
+                "ok" if certified else "uncertified",
+                "" if certified else "R-hat 1.050",
+            )
         )
         attempts = 1 if certified else 3
         for attempt in range(1, attempts + 1):
@@ -124,7 +132,13 @@ def _reference(rows: _Rows, made: Made, dataset: int, certified: bool, rng: np.r
 
 
 def _fit(
-    rows: _Rows, made: Made, dataset: int, method: str, certified: bool, failed: bool, rng: np.random.Generator
+    rows: _Rows,
+    made: Made,
+    dataset: int,
+    method: str,
+    certified: bool,
+    failed: bool,
+    rng: np.random.Generator,
 ) -> None:
     bias, log_sd, k_hat, wall_s = CHARACTER.get(method, (0.1, 0.1, 0.6, 1.0))
     wall_s *= made.difficulty * rng.lognormal(0, 0.15)
@@ -195,10 +209,20 @@ def _provenance(name: str) -> dict:
         "git_commit": "0123456789abcdef (synthetic)",
         "git_changes": False,
         "finished": "2025-01-01T09:17:42+00:00",
-        "machine": {"cpu": "Synthetic CPU, made up by tests/report", "cores": 2, "memory_gib": 8, "system": "none"},
+        "machine": {
+            "cpu": "Synthetic CPU, made up by tests/report",
+            "cores": 2,
+            "memory_gib": 8,
+            "system": "none",
+        },
         "python": "3.11.9",
         "packages": {"numpy": "2.4.6", "pandas": "3.1.1", "httpstan": "4.13.0"},
-        "toolchain": {"kind": "embedded", "stan": "2.35.0", "compiler": "g++ 12.2.0", "flags": "-O3 -march=native"},
+        "toolchain": {
+            "kind": "embedded",
+            "stan": "2.35.0",
+            "compiler": "g++ 12.2.0",
+            "flags": "-O3 -march=native",
+        },
         "config": {
             "run": name,
             "seed": 20250101,

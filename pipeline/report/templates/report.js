@@ -94,6 +94,7 @@
     });
     if (rows.length > 5) {
       const input = element("input", { type: "search", size: 14, autocomplete: "off" });
+      input.setAttribute("aria-label", `Find in: ${box.dataset.title}`);
       input.addEventListener("input", () => { query = input.value; draw(); });
       tools.append(element("label", {}, "Find", input));
       headers.forEach((header, column) => {
@@ -102,6 +103,7 @@
         if (values.length < 2) return;
         const select = element("select", {}, element("option", { value: "", textContent: "all" }));
         values.forEach((value) => value !== "" && select.append(element("option", { value, textContent: value })));
+        select.setAttribute("aria-label", `${header.dataset.label} in: ${box.dataset.title}`);
         select.addEventListener("change", () => { chosen.set(column, select.value); draw(); });
         tools.append(element("label", {}, header.dataset.label, select));
       });

@@ -50,8 +50,12 @@ model {
 }
 generated quantities {
   array[T] vector[2] filtering = forward(log_likelihood, transition_matrix, initial);
-  matrix[2, T] smoothing = hmm_hidden_state_prob(log_likelihood, transition_matrix, initial);
+  // The forward pass of Stan 2.35's hmm_hidden_state_prob is not normalised, so that
+  // the likelihood of a long series underflows; a factor for each time changes nothing else.
+  matrix[2, T] relative;
   for (t in 1 : T) {
     filtering[t] = softmax(filtering[t]);
+    relative[ : , t] = log_likelihood[ : , t] - max(log_likelihood[ : , t]);
   }
+  matrix[2, T] smoothing = hmm_hidden_state_prob(relative, transition_matrix, initial);
 }

@@ -1,0 +1,158 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.report import tables
+from pipeline.report.cells import Table, frame_records
+from pipeline.report.costs import cost_rows, phase_seconds, run_speedups
+from pipeline.report.inputs import Run, read_run
+from pipeline.report.scoring import judge_all, limit_share, summarise
+from tests.report.synthetic import Made, write_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    made = [
+        Made("gmm-ordered", ("mu[1]", "mu[2]"), ("membership",), 6, 3),
+        Made("hmm-ordered", ("a11",), ("filtering", "smoothing"), 4, 2),
+    ]
+    folder = write_run(
+        tmp_path_factory.mktemp("results") / "r",
+        scenarios=made,
+        failures={("gmm-ordered", "laplace"): 0.5},
+        uncertified={},
+        with_examples=False,
+    )
+    return read_run(folder)
+
+
+@pytest.fixture(scope="module")
+def summary(run: Run) -> pd.DataFrame:
+    return summarise(run.scores)
+
+
+def _rows(table: Table) -> list[dict[str, str]]:
+    keys = [column.key for column in table.columns]
+    return [dict(zip(keys, (cell.value for cell in row), strict=True)) for row in table.rows]
+
+
+def test_aggregates_of_one_parameter_are_those_of_its_scores(run: Run, summary: pd.DataFrame):
+    rows = {
+        (r["scenario"], r["method"], r["metric"], r["parameter"]): r
+        for r in _rows(tables.aggregates(summary))
+    }
+    scores = run.scores
+    own = scores[
+        (scores["scenario"] == "gmm-ordered")
+        & (scores["method"] == "pathfinder")
+        & (scores["metric"] == "mean_error_sd")
+    ]
+    for parameter in ("mu[1]", "mu[2]"):
+        part = own[own["parameter"] == parameter]
+        row = rows["gmm-ordered", "pathfinder", "mean_error_sd", parameter]
+        assert float(row["value"]) == pytest.approx(math.sqrt((part["value"] ** 2).mean()))
+        assert float(row["floor"]) == pytest.approx(math.sqrt((part["floor"] ** 2).mean()))
+        assert int(row["n_datasets"]) == 6
+    whole = rows["gmm-ordered", "pathfinder", "mean_error_sd", ""]
+    assert float(whole["value"]) == pytest.approx(math.sqrt((own["value"] ** 2).mean()))
+
+
+def test_no_membership_score_is_missing_or_doubled(run: Run, summary: pd.DataFrame):
+    kept = tables.classification(summary)
+    cells = run.scores[run.scores["metric"].str.startswith(("membership_", "filtering_", "smoothing_"))]
+    expected = set(map(tuple, cells[["scenario", "method", "metric"]].drop_duplicates().to_numpy()))
+    rows = [(r["scenario"], r["method"], r["metric"]) for r in _rows(kept)]
+    assert len(rows) == len(set(rows))
+    assert set(rows) == expected
+
+
+def test_the_worst_fits_come_first_one_row_a_fit(run: Run):
+    rows = _rows(tables.worst(run))
+    ratios = [float(row["ratio"]) for row in rows]
+    assert ratios == sorted(ratios, reverse=True)
+    fits = [(row["scenario"], row["dataset"], row["method"]) for row in rows]
+    assert len(fits) == len(set(fits))
+    for row in rows:
+        assert float(row["ratio"]) == pytest.approx(abs(float(row["value"])) / float(row["floor"]), rel=1e-6)
+
+
+def test_every_fit_has_its_row_with_its_worst_parameter(run: Run):
+    rows = _rows(tables.fits(run))
+    status = run.status[~run.status["method"].str.startswith("reference")]
+    assert len(rows) == len(status)
+    row = next(r for r in rows if (r["scenario"], r["dataset"], r["method"]) == ("gmm-ordered", "2", "nuts"))
+    own = run.scores[
+        (run.scores["scenario"] == "gmm-ordered")
+        & (run.scores["dataset"] == 2)
+        & (run.scores["method"] == "nuts")
+    ]
+    errors = own[own["metric"] == "mean_error_sd"]["value"]
+    assert float(row["mean_error_sd"]) == pytest.approx(errors.abs().max())
+    wall = run.timings[
+        (run.timings["scenario"] == "gmm-ordered")
+        & (run.timings["dataset"] == 2)
+        & (run.timings["method"] == "nuts")
+    ]["wall_s"].sum()
+    assert float(row["wall_s"]) == pytest.approx(wall)
+    failed = [r for r in rows if r["status"] == "failed"]
+    assert failed
+    assert all(r["sliced_wasserstein"] == "" for r in failed)
+
+
+def test_what_is_paid_once_is_shared_by_the_data_sets_of_every_method(run: Run):
+    phases = phase_seconds(run)
+    built = run.timings[run.timings["phase"] == "build"].set_index("scenario")["wall_s"]
+    for row in frame_records(phases[phases["phase"] == "build"]):
+        assert row["s"] == pytest.approx(built[row["scenario"]] / row["n"])
+    nuts = phases[(phases["scenario"] == "hmm-ordered") & (phases["method"] == "nuts")]
+    assert list(nuts["phase"]) == ["build", "warmup", "sample"]
+    timed = run.timings[(run.timings["scenario"] == "hmm-ordered") & (run.timings["method"] == "nuts")]
+    sample = timed[timed["phase"] == "sample"]["wall_s"]
+    assert nuts[nuts["phase"] == "sample"]["s"].item() == pytest.approx(sample.mean())
+
+
+def test_reference_runs_are_no_methods(run: Run):
+    assert not any(method.startswith("reference") for method in run.methods)
+    assert not run_speedups(run)["method"].str.startswith("reference").any()
+    rows = cost_rows(run, run_speedups(run))
+    assert {row["method"] for row in rows} == set(run.methods)
+
+
+def test_costs_are_medians_with_their_speedups(run: Run):
+    rows = {(row["scenario"], row["method"]): row for row in cost_rows(run, run_speedups(run))}
+    row = rows["hmm-ordered", "pathfinder"]
+    own = run.timings[(run.timings["scenario"] == "hmm-ordered") & (run.timings["method"] == "pathfinder")]
+    assert row["wall_s"] == pytest.approx(own["wall_s"].median())
+    assert row["wall_s_low"] < row["wall_s_speedup"] < row["wall_s_high"]
+    assert "wall_s_speedup" not in rows["hmm-ordered", "nuts"]
+
+
+def test_the_decisive_scores_come_worst_first_and_lead_the_verdict(run: Run, summary: pd.DataFrame):
+    judgements = judge_all(run.scores, run.status, summary)
+    biased = judgements["gmm-ordered", "advi-meanfield"]
+    assert biased.label == "biased"
+    shares = [limit_share(row) for row in biased.decisive]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 1
+    assert biased.reasons.startswith(biased.decisive[0]["metric"])
+    assert judgements["gmm-ordered", "laplace"].n_failed > 0
+
+
+def test_an_unknown_metric_is_refused_by_name(run: Run):
+    strange = run.scores.assign(metric="mean_errror")
+    with pytest.raises(UserError, match="metric mean_errror is not known"):
+        summarise(strange)
+
+
+def test_infinite_scores_do_not_break_the_tables(run: Run):
+    scores = run.scores.copy()
+    scores.loc[scores["metric"] == "log_sd_ratio", "value"] = -np.inf
+    wild = Run(run.folder, scores, run.timings, run.status, run.certificates, run.provenance, {})
+    summary = summarise(scores)
+    infinite = [r for r in _rows(tables.aggregates(summary)) if r["metric"] == "log_sd_ratio"]
+    assert {row["value"] for row in infinite} == {"Infinity"}
+    assert _rows(tables.worst(wild))[0]["ratio"] == "Infinity"
+    assert judge_all(scores, run.status, summary)["gmm-ordered", "pathfinder"].label == "biased"
