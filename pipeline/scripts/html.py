@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.report.render import render_report
-
 from pipeline.job import job
+from pipeline.report.render import render_report
 
 with job(snakemake):
     render_report(Path(snakemake.params.run))
