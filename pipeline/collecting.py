@@ -26,6 +26,7 @@ def collect(
     statuses: list[Path],
     records: list[Path],
     references: list[Path],
+    networks: list[Path],
     models: Mapping[str, Path],
     programs: Mapping[str, str],
     run_folder: Path,
@@ -35,6 +36,7 @@ def collect(
     Args:
         scores, statuses, records: a file for each (scenario, method), named scenario/method.
         references: the records of the reference runs, named scenario/reference-1 and -2.
+        networks: the records of trainings, named scenario/method.
         models: the records of the built Stan programs by program.
         programs: the Stan program of each scenario.
     """
@@ -47,13 +49,21 @@ def collect(
     for scenario, program in programs.items():
         built = json.loads(models[program].read_text())
         timing.append((scenario, None, "stan", "build", built["compile_wall_s"], None, None, None))
+    for file in networks:
+        for t in json.loads(file.read_text())["phases"]:
+            timing.append(
+                (file.parent.name, None, file.stem, t["phase"], t["wall_s"], t["cpu_s"], None, None)
+            )
     for file in statuses:
         cell = {"scenario": file.parent.name, "method": file.stem}
         status += [{**cell, **row} for row in json.loads(file.read_text())]
     ess = {(row["scenario"], row["method"], row["dataset"]): row["ess_bulk_min"] for row in status}
     for file in [*records, *references]:
         scenario, method = file.parent.name, file.stem
-        for row in json.loads(file.read_text())["data_sets"]:
+        record = json.loads(file.read_text())
+        for t in record.get("one_off", []):
+            timing.append((scenario, None, method, t["phase"], t["wall_s"], t["cpu_s"], None, None))
+        for row in record["data_sets"]:
             i = row["dataset"]
             timing += [
                 (

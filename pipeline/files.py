@@ -67,3 +67,9 @@ def fingerprint(*parts: Any) -> str:
         digest.update(json.dumps(part, sort_keys=True, default=_plain).encode())
         digest.update(b"\x1e")
     return digest.hexdigest()[:20]
+
+
+def hash_of_file(path: Path) -> str:
+    """Return a hash of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:20]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.files import fingerprint
+from pipeline.files import fingerprint, hash_of_file
 from pipeline.methods import get_method
-from pipeline.methods.base import Fit, Task
+from pipeline.methods.base import Fit, Task, TrainedMethod
 from pipeline.pieces import Piece, fit_all, write_pieces
 from pipeline.posterior import Posterior, Proposal
 from pipeline.posterior_io import read_data_sets, read_posteriors
@@ -32,6 +32,7 @@ def run_fits(
     draws_file: Path,
     record_file: Path,
     cores: int,
+    checkpoint: Path | None = None,
 ) -> None:
     """Fit all data sets by one method and write their draws and records.
 
@@ -41,11 +42,15 @@ def run_fits(
     root_seed = settings.pop("seed")
     scenario = get_scenario(scenario_name, scenario_block(scenario_settings))
     method = get_method(method_name, settings)
+    fitted, one_off = method, []
+    if isinstance(method, TrainedMethod):
+        assert checkpoint is not None
+        fitted, one_off = method.load(scenario, checkpoint)
     data_sets = read_data_sets(data_file)
     references = [read_posteriors(file) for file in reference_files]
 
     def fit_one(number: int, task: Task) -> Piece:
-        fit = method.fit(task)
+        fit = fitted.fit(task)
         both = tuple(run[number] for run in references if number in run)
         posterior = complete(task, fit, (both[0], both[1]) if len(both) == 2 else None)
         return Piece("ok", fit.note, posterior, timing_rows(fit))
@@ -64,6 +69,7 @@ def run_fits(
                 scenario.stan_data(data),
                 method_settings,
                 model_file.read_text(),
+                checkpoint and hash_of_file(checkpoint),
                 [run[i].unconstrained.sum() for run in references if i in run],
                 code,
             )
@@ -71,7 +77,7 @@ def run_fits(
         },
         label=f"{scenario_name} / {method_name}",
     )
-    write_pieces(done, draws_file, record_file, pieces, cores)
+    write_pieces(done, draws_file, record_file, pieces, cores, [asdict(phase) for phase in one_off])
 
 
 def scenario_block(settings: str) -> dict:
@@ -102,7 +108,7 @@ def complete(task: Task, fit: Fit, references: tuple[Posterior, Posterior] | Non
         parameters=task.model.by_name(fit.flat),
         unconstrained=unconstrained.reshape(chains, draws, -1),
         log_p=task.model.log_density(unconstrained).reshape(chains, draws),
-        memberships=_membership_batches(task, flat),
+        memberships=fit.memberships or _membership_batches(task, flat),
         proposal=proposal,
     )
 

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -134,12 +134,20 @@ def _read_piece(stem: Path) -> Piece | None:
 
 
 def write_pieces(
-    pieces: Mapping[int, Piece], draws_file: Path, record_file: Path, folder: Path, cores: int
+    pieces: Mapping[int, Piece],
+    draws_file: Path,
+    record_file: Path,
+    folder: Path,
+    cores: int,
+    one_off: Sequence[dict] = (),
 ) -> None:
-    """Join pieces to one file of draws and one of records, and remove their folder."""
+    """Join pieces to one file of draws and one of records, and remove their folder.
+
+    ``one_off`` are phases that the method went through once for all data sets.
+    """
     write_posteriors(draws_file, {i: p.posterior for i, p in pieces.items() if p.posterior is not None})
     rows = [{"dataset": i, **asdict(replace(piece, posterior=None))} for i, piece in pieces.items()]
     for row in rows:
         del row["posterior"]
-    write_json(record_file, {"cores": cores, "data_sets": rows})
+    write_json(record_file, {"cores": cores, "one_off": list(one_off), "data_sets": rows})
     shutil.rmtree(folder, ignore_errors=True)

@@ -64,6 +64,7 @@ def run(tmp_path):
         statuses=[tmp_path / "scores/s/m.json"],
         records=[tmp_path / "fits/s/m.json"],
         references=[tmp_path / f"fits/s/reference-{i}.json" for i in (1, 2)],
+        networks=[],
         models={"p": tmp_path / "models/p.json"},
         programs={"s": "p"},
         run_folder=tmp_path,

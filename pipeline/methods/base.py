@@ -2,6 +2,7 @@
 
 import abc
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -75,6 +76,8 @@ class Fit:
         flat: draws of the parameters in constrained space, flattened in the Stan program's order.
         phases: what each phase cost; reading results into Python is not part of it.
         approximation: the method's density, where it has one.
+        memberships: the method's own membership probabilities by kind, as means over batches of draws;
+            None where the exact ones, given the draws, are the method's answer.
         sampler: per-draw diagnostics of MCMC by CmdStan's names without underscores, (chain, draw).
         note: a remark for status.csv on a fit that is still valid.
     """
@@ -82,6 +85,7 @@ class Fit:
     flat: Float[np.ndarray, "chain draw flat"]
     phases: list[PhaseTime]
     approximation: Approximation | None = None
+    memberships: dict[str, Float[np.ndarray, "batch obs component"]] | None = None
     sampler: dict[str, Float[np.ndarray, "chain draw"]] = field(default_factory=dict)
     note: str = ""
 
@@ -101,4 +105,25 @@ class Method(abc.ABC):
 
         Raises MethodFailed or any exception where the fit failed, TimeoutError where it took too long;
         both become rows of status.csv.
+        """
+
+
+class TrainedMethod(Method):
+    """A method that learns once a scenario, from simulations, before it fits any data set.
+
+    The workflow trains in a job of its own and hands the checkpoint to ``load`` before the first fit.
+    """
+
+    @abc.abstractmethod
+    def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:
+        """Train to the end, going on with the checkpoint where a killed job left one; return what it cost.
+
+        Raises UserError where the checkpoint belongs to something else.
+        """
+
+    @abc.abstractmethod
+    def load(self, scenario: Scenario, checkpoint: Path) -> tuple[Method, list[PhaseTime]]:
+        """Return the method, ready to fit, and what loading and compiling cost.
+
+        Raises UserError where the checkpoint belongs to something else.
         """

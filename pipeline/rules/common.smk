@@ -7,6 +7,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.config import check_config
 from pipeline.errors import UserError
+from pipeline.methods.base import TrainedMethod
 from pipeline.sources import sources_of
 
 # Numerical libraries must not spread over cores behind the scheduler's back.
@@ -50,6 +51,13 @@ def scenario_settings(wildcards):
     return json.dumps(block, sort_keys=True)
 
 
+def prior_settings(wildcards):
+    """Return what a network depends on: the scenario, however many data sets are fitted."""
+    block = json.loads(scenario_settings(wildcards))
+    block.pop("n_datasets", None)
+    return json.dumps(block, sort_keys=True)
+
+
 def method_settings(wildcards):
     """Return what a method's fits depend on beside the data."""
     block = {**(config["methods"][wildcards.method] or {}), "seed": CONFIG.seed}
@@ -63,9 +71,29 @@ def scenario_sources(wildcards):
 
 def method_sources(wildcards):
     """Return the source files behind a method's fits."""
-    return sources_of(
-        "pipeline.fitting", type(CONFIG.methods[wildcards.method]).__module__
-    )
+    return sources_of("pipeline.fitting", method_module(wildcards))
+
+
+def method_module(wildcards):
+    """Return the name of the module that holds a method."""
+    return type(CONFIG.methods[wildcards.method]).__module__
+
+
+def network_of(wildcards):
+    """Return the trained network of a (scenario, method), or nothing for a method that needs none."""
+    if not isinstance(CONFIG.methods[wildcards.method], TrainedMethod):
+        return []
+    return f"{RUN}/networks/{wildcards.scenario}/{wildcards.method}.checkpoint"
+
+
+def network_records(wildcards):
+    """Return the records of all trainings."""
+    return [
+        f"{RUN}/networks/{scenario}/{name}.json"
+        for scenario in CONFIG.scenarios
+        for name, method in CONFIG.methods.items()
+        if isinstance(method, TrainedMethod)
+    ]
 
 
 def model_of(wildcards):

@@ -9,6 +9,7 @@ rule fit:
             f"{RUN}/draws/{{{{scenario}}}}/reference-{{reference_run}}.nc",
             reference_run=REFERENCE_RUNS,
         ),
+        network=network_of,
         sources=method_sources,
     output:
         draws=f"{RUN}/draws/{{scenario}}/{{method}}.nc",

@@ -34,6 +34,7 @@ rule collect:
         status=each_cell("scores/{scenario}/{method}.json"),
         records=each_cell("fits/{scenario}/{method}.json"),
         references=each_reference("fits/{scenario}/reference-{reference_run}.json"),
+        networks=network_records,
         models=expand(
             f"{RUN}/models/{{program}}.json", program=set(PROGRAM_OF.values())
         ),

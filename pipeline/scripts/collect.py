@@ -11,6 +11,7 @@ with job(snakemake):
         statuses=[Path(file) for file in snakemake.input.status],
         records=[Path(file) for file in snakemake.input.records],
         references=[Path(file) for file in snakemake.input.references],
+        networks=[Path(file) for file in snakemake.input.networks],
         models={Path(file).stem: Path(file) for file in snakemake.input.models},
         programs=snakemake.params.programs,
         run_folder=Path(snakemake.output.scores).parent,

@@ -19,4 +19,5 @@ with job(snakemake):
         draws_file=Path(snakemake.output.draws),
         record_file=Path(snakemake.output.record),
         cores=snakemake.threads,
+        checkpoint=Path(snakemake.input.network) if snakemake.input.network else None,
     )

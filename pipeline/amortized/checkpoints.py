@@ -1,0 +1,105 @@
+"""Checkpoints: one file with everything that is needed to go on, or to use the network."""
+
+import json
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+
+from pipeline.amortized.network import Architecture
+from pipeline.errors import UserError
+from pipeline.files import fingerprint, whole
+from pipeline.scenarios.base import Scenario
+
+FORMAT = 1  # of the file and of the networks' code; raise it when either changes
+PACKAGES = ("jax", "equinox", "optax")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a checkpoint must agree with before it is used.
+
+    Attributes:
+        scenario: fingerprint of the scenario's name and settings, prior and sizes among them.
+        architecture: of the network.
+        versions: of the format and of the packages that wrote the file.
+    """
+
+    scenario: str
+    architecture: dict[str, Any]
+    versions: dict[str, str]
+
+
+def identity_of(scenario: Scenario, architecture: Architecture) -> Identity:
+    """Return what a checkpoint written now would say of itself."""
+    versions = {"format": str(FORMAT)} | {name: metadata.version(name) for name in PACKAGES}
+    settings = asdict(scenario)  # pyright: ignore[reportArgumentType] scenarios are dataclasses
+    return Identity(fingerprint(scenario.name, settings), asdict(architecture), versions)
+
+
+def write_checkpoint(path: Path, identity: Identity, record: dict[str, Any], state: Any) -> None:
+    """Write a line of JSON and the state's arrays, whole or not at all."""
+    with whole(path) as temporary, temporary.open("wb") as file:
+        file.write(json.dumps({"identity": asdict(identity), "record": record}).encode() + b"\n")
+        eqx.tree_serialise_leaves(file, state)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return the JSON line of a checkpoint.
+
+    Raises:
+        UserError: there is no such file, or it is no checkpoint.
+    """
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.readline())
+        header["identity"]["versions"], header["record"]
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot read this checkpoint ({error.strerror}). Train one first."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: this is no checkpoint of an amortized network. Delete it and train."
+        ) from error
+    return header
+
+
+def read_checkpoint(path: Path, identity: Identity, like: Any) -> tuple[dict[str, Any], Any]:
+    """Return the record and the state of a checkpoint.
+
+    Args:
+        path: the file.
+        identity: what the checkpoint must agree with.
+        like: a state of the same structure.
+
+    Raises:
+        UserError: it is another scenario's, prior's, architecture's or version's, or damaged.
+    """
+    header = read_header(path)
+    check_identity(path, header["identity"], identity)
+    try:
+        with path.open("rb") as file:
+            file.readline()
+            return header["record"], eqx.tree_deserialise_leaves(file, like)
+    except Exception as error:  # whatever NumPy and Equinox make of a damaged file
+        raise UserError(f"{path}: this checkpoint is damaged. Delete it and train again.") from error
+
+
+def check_identity(path: Path, found: dict[str, Any], wanted: Identity) -> None:
+    """Raise UserError, with the reason, where a checkpoint is not what is wanted."""
+    advice = "Delete it, or name another file, and train again."
+    if found["scenario"] != wanted.scenario:
+        raise UserError(
+            f"{path}: trained for another scenario or other settings of it (fingerprint "
+            f"{found['scenario']}, wanted {wanted.scenario}). {advice}"
+        )
+    for what in ("versions", "architecture"):
+        for key, value in getattr(wanted, what).items():
+            if found[what].get(key) != value:
+                raise UserError(
+                    f"{path}: trained with {what} {key} = {found[what].get(key)!r}, wanted {value!r}. "
+                    f"{advice}"
+                )

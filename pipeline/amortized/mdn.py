@@ -1,0 +1,63 @@
+"""An autoregressive mixture density network: Bishop (1994), one mixture of normals an element."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from pipeline.amortized.flows import LOG_2PI
+from pipeline.amortized.heads import Conditioner, Head
+
+MIN_SCALE = 1e-3
+
+
+class MixtureDensity(Head):
+    """u_d is a mixture of normals; its parameters depend on u_1 .. u_{d-1} and the context."""
+
+    conditioner: Conditioner
+    start: Float[Array, " component"]
+
+    def __init__(self, dim: int, n_context: int, width: int, n_components: int, *, key: PRNGKeyArray):
+        self.conditioner = Conditioner(dim, n_context, width, 3 * n_components, key=key)
+        # Equal means would get equal gradients for ever.
+        self.start = jnp.linspace(-1.5, 1.5, n_components)
+
+    def log_prob(
+        self, u: Float[Array, "dataset draw dim"], context: Float[Array, "dataset context"]
+    ) -> Float[Array, "dataset draw"]:
+        """Return the log density of each draw."""
+        parameters = self.conditioner(self.conditioner.prepare(context), u)
+        return _log_mixture(u, *self._split(parameters)).sum(-1)
+
+    def sample(
+        self, context: Float[Array, "dataset context"], n_draws: int, *, keys: PRNGKeyArray
+    ) -> tuple[Float[Array, "dataset draw dim"], Float[Array, "dataset draw"]]:
+        """Return draws and their log density."""
+        shape = (self.conditioner.dim, n_draws)
+
+        def noise_of(key: PRNGKeyArray) -> tuple[Array, Array]:
+            one, other = jr.split(key)
+            return jr.uniform(one, shape, context.dtype), jr.normal(other, shape, context.dtype)
+
+        uniform, normal = jax.vmap(noise_of)(keys)
+        prepared = self.conditioner.prepare(context)
+        u, log_q = [], 0.0
+        for d in range(shape[0]):
+            log_weight, mean, scale = self._split(self.conditioner.element(prepared, u))
+            # Rounding may leave the last cumulative weight just below one.
+            above = uniform[:, d, :, None] >= jnp.cumsum(jnp.exp(log_weight), axis=-1)[..., :-1]
+            chosen = jax.nn.one_hot(above.sum(-1), mean.shape[-1])
+            value = ((mean + scale * normal[:, d, :, None]) * chosen).sum(-1)
+            log_q += _log_mixture(value, log_weight, mean, scale)
+            u.append(value)
+        return jnp.stack(u, axis=-1), jnp.asarray(log_q)
+
+    def _split(self, parameters: Array) -> tuple[Array, Array, Array]:
+        """Return log weights, means and scales."""
+        logits, mean, raw_scale = jnp.split(parameters, 3, axis=-1)
+        return jax.nn.log_softmax(logits), mean + self.start, MIN_SCALE + jax.nn.softplus(raw_scale)
+
+
+def _log_mixture(u: Array, log_weight: Array, mean: Array, scale: Array) -> Array:
+    residual = (u[..., None] - mean) / scale
+    return jax.nn.logsumexp(log_weight - jnp.log(scale) - 0.5 * (residual**2 + LOG_2PI), axis=-1)

@@ -1,0 +1,136 @@
+"""The whole amortized posterior: summary, head and memberships, and the loss they are trained by."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from pipeline.amortized import newton
+from pipeline.amortized.coordinates import Coordinates
+from pipeline.amortized.flows import SplineFlow
+from pipeline.amortized.heads import Head
+from pipeline.amortized.mdn import MixtureDensity
+from pipeline.amortized.memberships import HmmClassifier, Memberships, MixtureClassifier
+from pipeline.amortized.observations import Observations
+from pipeline.amortized.simulators import Simulation, Simulator
+from pipeline.amortized.summaries import HmmFeatures, MixtureFeatures, Summarised, Summary
+
+N_EXAMPLES = 4000  # simulations behind the fixed scales
+
+WORST = 30.0  # nats; beyond, as happens in the first steps, a data set's loss grows like a logarithm
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network looks like.
+
+    Attributes:
+        head: a spline flow or a mixture density network.
+        newton_steps: Newton steps on the log joint within the summary; None for a summary without it.
+        width: of the summary's hidden layers.
+        n_context: length of the summary.
+        head_width: hidden units for each parameter.
+        n_bins: bins of each spline, or components of each mixture density.
+        membership_width: of the membership networks.
+    """
+
+    head: Literal["flow", "mdn"] = "flow"
+    newton_steps: int | None = 2
+    width: int = 128
+    n_context: int = 64
+    head_width: int = 64
+    n_bins: int = 10
+    membership_width: int = 24
+
+
+class Losses(NamedTuple):
+    """Means over a batch, in nats: of the posterior's -log q, the guess's squared error, the memberships."""
+
+    posterior: Float[Array, ""]
+    guess: Float[Array, ""]
+    membership: Float[Array, ""]
+
+
+class Network(eqx.Module):
+    """A trained or untrained amortized posterior of one scenario."""
+
+    simulator: Simulator = eqx.field(static=True)
+    summary: Summary
+    head: Head
+    memberships: Memberships
+
+    def __init__(self, simulator: Simulator, architecture: Architecture, *, key: PRNGKeyArray):
+        keys = jr.split(key, 5)
+        self.simulator = simulator
+        theta = simulator.prior(N_EXAMPLES, key=keys[0])
+        examples = simulator.simulate(theta, key=keys[1])
+        is_mixture = simulator.scenario.family == "mixture"
+        self.summary = Summary(
+            (MixtureFeatures if is_mixture else HmmFeatures)(simulator),
+            Coordinates(theta, simulator.tail_rates),
+            examples.observed,
+            width=architecture.width,
+            n_context=architecture.n_context,
+            newton_steps=architecture.newton_steps,
+            key=keys[2],
+        )
+        self.head = (SplineFlow if architecture.head == "flow" else MixtureDensity)(
+            simulator.dim, architecture.n_context, architecture.head_width, architecture.n_bins, key=keys[3]
+        )
+        classifier = MixtureClassifier if is_mixture else HmmClassifier
+        self.memberships = classifier(simulator, width=architecture.membership_width, key=keys[4])
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """The scale on which the summary and the head work."""
+        return self.summary.coordinates
+
+    def losses(self, simulation: Simulation, n_members: int) -> Losses:
+        """Return the losses of a batch, the memberships' on its first `n_members` data sets."""
+        summarised = self.summary(simulation.observed)
+        log_q = self.log_density(summarised, simulation.theta[:, None])[:, 0]
+        t, _ = self.coordinates.forward(simulation.theta)
+        few = jax.tree.map(lambda leaf: leaf[:n_members], simulation)
+        return Losses(
+            jnp.where(
+                log_q > -WORST, -log_q, WORST * (1 + jnp.log(-jnp.minimum(log_q, -WORST) / WORST))
+            ).mean(),
+            ((t - summarised.guess) ** 2).sum(-1).mean(),
+            self.memberships.loss(few.theta, few.observed, few.z),
+        )
+
+    def log_density(
+        self, summarised: Summarised, theta: Float[Array, "dataset draw dim"]
+    ) -> Float[Array, "dataset draw"]:
+        """Return log q(theta | y) in Stan's unconstrained space."""
+        t, log_slope = self.coordinates.forward(theta)
+        u, log_scale = newton.whiten(summarised.expansion, t)
+        return self.head.log_prob(u, summarised.context) + log_scale[:, None] + log_slope
+
+    def sample(
+        self, summarised: Summarised, n_draws: int, *, keys: PRNGKeyArray
+    ) -> tuple[Float[Array, "dataset draw dim"], Float[Array, "dataset draw"]]:
+        """Return draws of theta in Stan's unconstrained space and their log q; a key for each data set."""
+        u, log_q = self.head.sample(summarised.context, n_draws, keys=keys)
+        t, log_scale = newton.unwhiten(summarised.expansion, u)
+        theta, log_slope = self.coordinates.inverse(t)
+        return theta, log_q - log_scale[:, None] - log_slope
+
+    def summarise(self, observed: Observations) -> Summarised:
+        """Summarise a batch of data sets."""
+        return self.summary(observed)
+
+
+def initial_network(simulator: Simulator, architecture: Architecture, seed: int) -> Network:
+    """Return an untrained network; the same arguments give the same one."""
+    build = eqx.filter_jit(lambda key: Network(simulator, architecture, key=key))
+    return build(jr.key(seed))
+
+
+def count_parameters(network: Network) -> int:
+    """Return the number of trained numbers."""
+    return sum(jnp.size(leaf) for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))

@@ -1,0 +1,180 @@
+"""Priors, simulators and log joint densities of the scenarios in JAX, over Stan's unconstrained space.
+
+They follow the NumPy simulators and the Stan programs of the same scenarios, which the tests hold them to.
+Observations are drawn as the mean of their replicates, which is all that the likelihood needs.
+"""
+
+import abc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from pipeline.amortized.observations import Observations
+from pipeline.scenarios.base import Scenario
+
+
+class Simulation(NamedTuple):
+    """Draws from the joint distribution of parameters, components and observations.
+
+    Attributes:
+        theta: parameters in Stan's unconstrained space.
+        z: component of each observation, from 0; anything behind the last observation.
+        observed: the data sets.
+    """
+
+    theta: Float[Array, "dataset dim"]
+    z: Int[Array, "dataset obs"]
+    observed: Observations
+
+
+@dataclass(frozen=True)
+class Simulator(abc.ABC):
+    """A scenario on the device.
+
+    Attributes:
+        scenario: whose settings hold the prior, the sizes and the known standard deviation.
+    """
+
+    scenario: Scenario
+
+    @property
+    @abc.abstractmethod
+    def dim(self) -> int:
+        """Number of unconstrained parameters."""
+
+    @property
+    @abc.abstractmethod
+    def n_obs(self) -> tuple[int, int]:
+        """Smallest and largest number of observations."""
+
+    @property
+    @abc.abstractmethod
+    def n_rep(self) -> tuple[int, int]:
+        """Smallest and largest number of replicates."""
+
+    @property
+    @abc.abstractmethod
+    def tail_rates(self) -> tuple[tuple[float, float], ...]:
+        """For each unconstrained parameter, the rates of its prior's exponential tails, left and right.
+
+        0 stands for a tail that falls like a Gaussian's or faster.
+        """
+
+    @abc.abstractmethod
+    def prior(self, n: int, *, key: PRNGKeyArray) -> Float[Array, "n dim"]:
+        """Draw parameters, in Stan's unconstrained space."""
+
+    @abc.abstractmethod
+    def simulate(self, theta: Float[Array, "dataset dim"], *, key: PRNGKeyArray) -> Simulation:
+        """Draw one data set for each row of theta, sizes included."""
+
+    @abc.abstractmethod
+    def constrain(self, theta: Float[Array, "*batch dim"]) -> dict[str, Float[Array, "*batch k"]]:
+        """Return the Stan parameters by name."""
+
+    @abc.abstractmethod
+    def unconstrain(self, parameters: dict[str, Float[Array, "*batch k"]]) -> Float[Array, "*batch dim"]:
+        """Invert `constrain`."""
+
+    @abc.abstractmethod
+    def log_joint(
+        self,
+        theta: Float[Array, "dataset dim"],
+        y_mean: Float[Array, "dataset obs"],
+        weight: Float[Array, "dataset obs"],
+        n_rep: Int[Array, " dataset"],
+    ) -> Float[Array, " dataset"]:
+        """Return the log target of the Stan program with its Jacobian, up to a constant of the data.
+
+        Args:
+            theta: one vector of unconstrained parameters for each data set.
+            y_mean: means of the replicates.
+            weight: how often each observation counts: 1, or 0 for padding.
+            n_rep: number of replicates.
+        """
+
+    def improve(
+        self,
+        theta: Float[Array, "dataset dim"],
+        y_mean: Float[Array, "dataset obs"],
+        weight: Float[Array, "dataset obs"],
+        n_rep: Int[Array, " dataset"],
+    ) -> Float[Array, "dataset dim"]:
+        """Return parameters nearer to the posterior mode, from where Newton steps are safe.
+
+        Here they are the given ones.
+        """
+        return theta
+
+    def log_joint_near(
+        self,
+        theta: Float[Array, "dataset dim"],
+        y_mean: Float[Array, "dataset obs"],
+        weight: Float[Array, "dataset obs"],
+        n_rep: Int[Array, " dataset"],
+    ) -> Callable[[Float[Array, "dataset dim"]], Float[Array, " dataset"]]:
+        """Return a function with the log joint's gradient and Hessian at `theta`, cheap to differentiate.
+
+        Here it is the log joint itself.
+        """
+        return lambda near: self.log_joint(near, y_mean, weight, n_rep)
+
+    def log_joint_of_draws(
+        self, theta: Float[Array, "dataset draw dim"], observed: Observations
+    ) -> Float[Array, "dataset draw"]:
+        """Return the log target of each draw, given its data set."""
+        mask = observed.mask()
+        along_draws = jax.vmap(lambda t: self.log_joint(t, observed.y_mean, mask, observed.n_rep), 1, 1)
+        return along_draws(theta)
+
+
+def ordered_normals(
+    mean: Sequence[float], sd: float, n: int, *, key: PRNGKeyArray
+) -> Float[Array, "n component"]:
+    """Draw independent Normal(mean, sd) vectors conditioned on increasing order, by rejection.
+
+    Sorting would be another distribution wherever the means differ.
+    """
+
+    def redraw(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        key, draws, pending = state
+        key, subkey = jr.split(key)
+        new = jnp.asarray(mean) + sd * jr.normal(subkey, draws.shape, draws.dtype)
+        draws = jnp.where(pending[:, None], new, draws)
+        return key, draws, (jnp.diff(draws, axis=-1) <= 0).any(axis=-1)
+
+    start = (key, jnp.zeros((n, len(mean)), jnp.result_type(float)), jnp.ones(n, bool))
+    return jax.lax.while_loop(lambda state: state[2].any(), redraw, start)[1]
+
+
+def ordered_to_real(mu: Float[Array, "*batch k"]) -> Float[Array, "*batch k"]:
+    """Return the first element and the logs of the differences: Stan's ordered type, inverted."""
+    return jnp.concatenate([mu[..., :1], jnp.log(jnp.diff(mu, axis=-1))], axis=-1)
+
+
+def real_to_ordered(x: Float[Array, "*batch k"]) -> Float[Array, "*batch k"]:
+    """Return Stan's ordered vector; the log Jacobian determinant is the sum of ``x[..., 1:]``."""
+    return jnp.cumsum(jnp.concatenate([x[..., :1], jnp.exp(x[..., 1:])], axis=-1), axis=-1)
+
+
+def get_simulator(scenario: Scenario) -> Simulator:
+    """Return the scenario's simulator.
+
+    Raises:
+        ValueError: the scenario has none.
+    """
+    from pipeline.amortized.gmm import GmmSimulator
+    from pipeline.amortized.hmm import HmmSimulator
+    from pipeline.scenarios.gmm_ordered import GmmOrdered
+    from pipeline.scenarios.hmm_ordered import HmmOrdered
+
+    if isinstance(scenario, GmmOrdered):
+        return GmmSimulator(scenario)
+    if isinstance(scenario, HmmOrdered):
+        return HmmSimulator(scenario)
+    raise ValueError(f"Scenario {scenario.name} has no simulator in JAX; gmm-ordered and hmm-ordered have.")

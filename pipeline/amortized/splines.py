@@ -1,0 +1,108 @@
+"""Monotone rational quadratic splines: Durkan, Bekasov, Murray and Papamakarios (2019), arXiv 1906.04032.
+
+The same bijection as FlowJAX's ``RationalQuadraticSpline``, which the tests hold it to, over whole batches:
+the bin is picked by sums over bins instead of by gathers, which compile to faster loops on a CPU.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+INTERVAL = 5.0  # the spline acts between minus and plus this; beyond, it is the identity
+MIN_SHARE = 1e-3  # of the interval, for any bin's width or height
+MIN_SLOPE = 1e-3
+
+
+class Spline(NamedTuple):
+    """Knots of one spline an element of the batch; slopes at both ends are one.
+
+    Attributes:
+        x, y: left ends of the bins.
+        width, height: sizes of the bins.
+        slope_left, slope_right: derivatives at both ends of each bin.
+    """
+
+    x: Float[Array, "*batch bin"]
+    y: Float[Array, "*batch bin"]
+    width: Float[Array, "*batch bin"]
+    height: Float[Array, "*batch bin"]
+    slope_left: Float[Array, "*batch bin"]
+    slope_right: Float[Array, "*batch bin"]
+
+
+def n_parameters(n_bins: int) -> int:
+    """Number of real parameters of a spline: widths, heights and inner slopes."""
+    return 3 * n_bins - 1
+
+
+def spline_from(parameters: Float[Array, "*batch parameter"]) -> Spline:
+    """Turn unrestricted real parameters into a spline; zeros give the identity."""
+    n_bins = (parameters.shape[-1] + 1) // 3
+    width, x = _bins(parameters[..., :n_bins])
+    height, y = _bins(parameters[..., n_bins : 2 * n_bins])
+    # softplus(shift) = 1 - MIN_SLOPE
+    shift = jnp.log(jnp.expm1(1 - MIN_SLOPE))
+    inner = MIN_SLOPE + jax.nn.softplus(parameters[..., 2 * n_bins :] + shift)
+    one = jnp.ones_like(inner[..., :1])
+    return Spline(x, y, width, height, jnp.concatenate([one, inner], -1), jnp.concatenate([inner, one], -1))
+
+
+def _bins(
+    logits: Float[Array, "*batch bin"],
+) -> tuple[Float[Array, "*batch bin"], Float[Array, "*batch bin"]]:
+    """Return the sizes of the bins and their left ends."""
+    n_bins = logits.shape[-1]
+    share = MIN_SHARE + (1 - MIN_SHARE * n_bins) * jax.nn.softmax(logits)
+    size = 2 * INTERVAL * share
+    before = jnp.triu(jnp.ones((n_bins, n_bins), size.dtype), 1)
+    return size, size @ before - INTERVAL
+
+
+def _bin_at(spline: Spline, left_ends: Array, value: Array) -> tuple[Array, ...]:
+    """Return the entries of the bin that holds the value."""
+    # The first bin takes what lies below it: such values are replaced in the end.
+    is_right_of = (value[..., None] >= left_ends).at[..., 0].set(True)
+    is_bin = is_right_of & ~jnp.concatenate(
+        [is_right_of[..., 1:], jnp.zeros_like(is_right_of[..., :1])], axis=-1
+    )
+    return tuple(jnp.where(is_bin, entry, 0).sum(-1) for entry in spline)
+
+
+def forward(
+    spline: Spline, x: Float[Array, "*batch"]
+) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
+    """Return y and log dy/dx (the paper's equations 4 and 5)."""
+    inside = jnp.clip(x, -INTERVAL, INTERVAL)
+    x0, y0, width, height, d0, d1 = _bin_at(spline, spline.x, inside)
+    xi = (inside - x0) / width
+    y, log_slope = _evaluate(xi, y0, width, height, d0, d1)
+    is_inside = jnp.abs(x) < INTERVAL
+    return jnp.where(is_inside, y, x), jnp.where(is_inside, log_slope, 0)
+
+
+def inverse(
+    spline: Spline, y: Float[Array, "*batch"]
+) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
+    """Return x and log dx/dy (the paper's equations 6 to 8)."""
+    inside = jnp.clip(y, -INTERVAL, INTERVAL)
+    x0, y0, width, height, d0, d1 = _bin_at(spline, spline.y, inside)
+    slope = height / width
+    rise = (inside - y0) * (d0 + d1 - 2 * slope)
+    a = height * (slope - d0) + rise
+    b = height * d0 - rise
+    c = -slope * (inside - y0)
+    xi = jnp.clip(2 * c / (-b - jnp.sqrt(jnp.maximum(b**2 - 4 * a * c, 0))), 0, 1)
+    _, log_slope = _evaluate(xi, y0, width, height, d0, d1)
+    is_inside = jnp.abs(y) < INTERVAL
+    return jnp.where(is_inside, x0 + xi * width, y), jnp.where(is_inside, -log_slope, 0)
+
+
+def _evaluate(xi: Array, y0: Array, width: Array, height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
+    slope = height / width
+    middle = xi * (1 - xi)
+    bottom = slope + (d1 + d0 - 2 * slope) * middle
+    y = y0 + height * (slope * xi**2 + d0 * middle) / bottom
+    top = d1 * xi**2 + 2 * slope * middle + d0 * (1 - xi) ** 2
+    return y, 2 * jnp.log(slope) + jnp.log(top) - 2 * jnp.log(bottom)

@@ -1,0 +1,227 @@
+"""Summary networks: from a data set to the context of a posterior head.
+
+The empirical distribution of the replicates' means, for an HMM jointly over a few lags, goes into a network
+as masses on fixed grids. With Newton steps, the network's guess of the parameters is then improved on the
+scenario's own log joint, and mode and curvature join the context: what is left for the head to learn is how
+the posterior differs from a Gaussian. Without them the summary needs simulations only.
+"""
+
+import abc
+import math
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from pipeline.amortized.coordinates import Coordinates
+from pipeline.amortized.layers import Dense, Mlp, Standardise
+from pipeline.amortized.newton import Expansion, LogDensity, climb
+from pipeline.amortized.observations import Observations
+from pipeline.amortized.simulators import Simulator
+
+
+class Features(eqx.Module):
+    """Fixed functions of the data: pooled over observations, of known size."""
+
+    simulator: Simulator = eqx.field(static=True)
+
+    @abc.abstractmethod
+    def __call__(self, observed: Observations) -> Float[Array, "dataset feature"]:
+        """Return the features."""
+
+    @abc.abstractmethod
+    def compressed(
+        self, observed: Observations
+    ) -> tuple[Float[Array, "#dataset point"], Float[Array, "dataset point"]]:
+        """Return points and their weights, to stand for the observations in the log joint."""
+
+    def sizes(self, observed: Observations) -> Float[Array, "dataset feature"]:
+        """Return the number of replicates, one-hot, and that of observations, scaled."""
+        least, most = self.simulator.n_rep
+        n_rep = jax.nn.one_hot(observed.n_rep - least, most - least + 1)
+        return jnp.concatenate([n_rep, 0.01 * observed.n_obs[:, None]], axis=-1)
+
+
+class MixtureFeatures(Features):
+    """A histogram with triangular bins, and its cumulative sums: invariant under permutations.
+
+    The grid's spacing is half the smallest standard deviation of an observation's mean: within it a mixture's
+    log density bends too little for its interpolation to lose information.
+    """
+
+    def grid(self) -> tuple[Float[Array, " point"], float]:
+        """Return the grid and its spacing; observations beyond its ends count as its ends."""
+        scenario = self.simulator.scenario
+        spacing = 0.5 * scenario.sd / math.sqrt(scenario.n_rep[1])
+        reach = 3 * math.hypot(scenario.mu_sd, scenario.sd / math.sqrt(scenario.n_rep[0]))
+        low, high = scenario.mu_mean[0] - reach, scenario.mu_mean[-1] + reach
+        n = math.ceil((high - low) / spacing) + 1
+        return low + spacing * jnp.arange(n), spacing
+
+    def masses(self, observed: Observations) -> Float[Array, "dataset point"]:
+        """Return how many observations lie at each point of the grid, each shared between its neighbours."""
+        grid, spacing = self.grid()
+        y = jnp.clip(observed.y_mean, grid[0], grid[-1])
+        # Padding goes where no triangle reaches.
+        y = jnp.where(observed.mask() > 0, y, grid[0] - 10 * spacing)
+        return jax.nn.relu(1 - jnp.abs(y[:, None, :] - grid[:, None]) / spacing).sum(-1)
+
+    def __call__(self, observed: Observations) -> Float[Array, "dataset feature"]:
+        """Return square roots of masses, whose noise is the same everywhere, the cumulative share, sizes."""
+        masses = self.masses(observed)
+        n = masses.shape[1]
+        cumulative = masses @ jnp.triu(jnp.ones((n, n))) / observed.n_obs[:, None]
+        return jnp.concatenate([_root(masses), cumulative, self.sizes(observed)], axis=-1)
+
+    def compressed(
+        self, observed: Observations
+    ) -> tuple[Float[Array, "1 point"], Float[Array, "dataset point"]]:
+        """Return the grid and the masses."""
+        return self.grid()[0][None], self.masses(observed)
+
+
+class HmmFeatures(Features):
+    """Joint masses on a grid at lags 1 and 2, and those of means over windows of 1 and 3 times."""
+
+    n_points: int = eqx.field(static=True, default=10)
+
+    def hats(self, y: Float[Array, "dataset time"]) -> Float[Array, "dataset time point"]:
+        """Return each value's shares of the points of the grid."""
+        scenario = self.simulator.scenario
+        reach = 2.5 * math.hypot(scenario.mu_sd, scenario.sd / math.sqrt(scenario.n_rep[0]))
+        low, high = scenario.mu_mean[0] - reach, scenario.mu_mean[-1] + reach
+        place = (jnp.clip(y, low, high) - low) * (self.n_points - 1) / (high - low)
+        return jax.nn.relu(1 - jnp.abs(place[..., None] - jnp.arange(self.n_points)))
+
+    def __call__(self, observed: Observations) -> Float[Array, "dataset feature"]:
+        """Return square roots of masses, and sizes."""
+        y = observed.y_mean
+        at = self.hats(y)
+        joint = [jnp.einsum("bti,btj->bij", at[:, :-lag], at[:, lag:]) for lag in (1, 2)]
+        total = jnp.pad(jnp.cumsum(y, axis=1), ((0, 0), (1, 0)))
+        windows = self.hats((total[:, 3:] - total[:, :-3]) / 3).sum(1)
+        pooled = [at.sum(1), windows, *(j.reshape(len(y), -1) for j in joint)]
+        return jnp.concatenate([_root(jnp.concatenate(pooled, axis=-1)), self.sizes(observed)], axis=-1)
+
+    def compressed(
+        self, observed: Observations
+    ) -> tuple[Float[Array, "dataset point"], Float[Array, "dataset point"]]:
+        """Return the observations themselves, whose order matters."""
+        return observed.y_mean, jnp.ones_like(observed.y_mean)
+
+
+def _root(masses: Array) -> Array:
+    return jnp.sqrt(masses + 0.25)
+
+
+class Summarised(NamedTuple):
+    """What a summary network says of a batch of data sets.
+
+    Attributes:
+        context: for the posterior head.
+        guess: of the parameters in the coordinates' scale; trained towards their posterior mean.
+        expansion: where the head's whitened parameters have their origin and scale.
+    """
+
+    context: Float[Array, "dataset context"]
+    guess: Float[Array, "dataset dim"]
+    expansion: Expansion
+
+
+class Summary(eqx.Module):
+    """Features, a network with a guess of the parameters, Newton steps, and a network over all of it."""
+
+    features: Features
+    coordinates: Coordinates
+    standardise: Standardise
+    trunk: Mlp
+    guess: Dense
+    rest: Mlp
+    newton_steps: int | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        features: Features,
+        coordinates: Coordinates,
+        examples: Observations,
+        *,
+        width: int,
+        n_context: int,
+        newton_steps: int | None,
+        key: PRNGKeyArray,
+    ):
+        """Build the networks.
+
+        Args:
+            features, coordinates: of the scenario.
+            examples: simulated data sets; the features' scales are taken from them.
+            width: of the hidden layers.
+            n_context: length of the context.
+            newton_steps: number of Newton steps, None to leave the log joint out of it.
+            key: of the initial weights.
+        """
+        keys = jr.split(key, 3)
+        dim = features.simulator.dim
+        self.features, self.coordinates, self.newton_steps = features, coordinates, newton_steps
+        self.standardise = Standardise(features(examples))
+        self.trunk = Mlp(self.standardise.mean.size, width, width, 1, key=keys[0])
+        self.guess = Dense(width, dim, gain=0.1, key=keys[1])
+        n_extra = 0 if newton_steps is None else 1 + 3 * dim + dim * (dim - 1) // 2
+        self.rest = Mlp(width + n_extra, n_context, width, 1, key=keys[2])
+
+    def __call__(self, observed: Observations) -> Summarised:
+        """Summarise a batch."""
+        hidden = jax.nn.silu(self.trunk(self.standardise(self.features(observed))))
+        guess = self.guess(hidden)
+        if self.newton_steps is None:
+            expansion = _origin(guess)
+        else:
+            start = jnp.clip(jax.lax.stop_gradient(guess), -3, 3)
+            expansion = jax.lax.stop_gradient(self._climb(start, observed))
+            hidden = jnp.concatenate([hidden, _describe(expansion)], axis=-1)
+        return Summarised(jax.nn.silu(self.rest(hidden)), guess, expansion)
+
+    def _climb(self, guess: Float[Array, "dataset dim"], observed: Observations) -> Expansion:
+        assert self.newton_steps is not None
+        simulator = self.features.simulator
+        points, weights = self.features.compressed(observed)
+
+        def log_density_near(point: Float[Array, "dataset dim"]) -> LogDensity:
+            theta, _ = self.coordinates.inverse(point)
+            log_joint = simulator.log_joint_near(theta, points, weights, observed.n_rep)
+
+            def log_density(t: Float[Array, "dataset dim"]) -> Float[Array, " dataset"]:
+                theta, log_jacobian = self.coordinates.inverse(t)
+                return log_joint(theta) + log_jacobian
+
+            return log_density
+
+        theta = simulator.improve(self.coordinates.inverse(guess)[0], points, weights, observed.n_rep)
+        return climb(log_density_near, self.coordinates.forward(theta)[0], self.newton_steps)
+
+
+def _origin(like: Float[Array, "dataset dim"]) -> Expansion:
+    """Return the expansion that whitens nothing."""
+    zero = jnp.zeros_like(like)
+    identity = jnp.broadcast_to(jnp.eye(like.shape[1]), (*like.shape, like.shape[1]))
+    return Expansion(zero, zero, identity, zero[:, 0])
+
+
+def _describe(expansion: Expansion) -> Float[Array, "dataset feature"]:
+    """Return an expansion as features of scale one: place, last step, pivots, correlations."""
+    dim = expansion.point.shape[1]
+    pivots = jnp.diagonal(expansion.factor, axis1=1, axis2=2)
+    below = [expansion.factor[:, i, j] / pivots[:, i] for i in range(dim) for j in range(i)]
+    return jnp.concatenate(
+        [
+            expansion.point,
+            jnp.clip(expansion.log_decrement, 0, 3)[:, None],
+            jnp.clip(3 * expansion.step, -3, 3),
+            jnp.log(pivots) - 1,
+            jnp.clip(jnp.stack(below, axis=-1), -5, 5),
+        ],
+        axis=-1,
+    )

@@ -1,0 +1,282 @@
+"""Training: fresh simulations at every step, whole blocks of steps in one jitted scan, resumable."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from pipeline.amortized.checkpoints import identity_of, read_checkpoint, write_checkpoint
+from pipeline.amortized.network import Architecture, Network, initial_network
+from pipeline.amortized.simulators import Simulator
+from pipeline.errors import UserError
+
+CHECKPOINT_EVERY_S = 45.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: exactly one of both.
+
+    Attributes:
+        wall_s: seconds, compilation included; how many steps they hold depends on the machine.
+        steps: number of steps; the result is the same on every run of one machine, interrupted or not.
+    """
+
+    wall_s: float | None = None
+    steps: int | None = None
+
+    def __post_init__(self):
+        if (self.wall_s is None) == (self.steps is None):
+            raise UserError("The training budget is either wall_s or steps; give one of them.")
+        if not (self.wall_s or self.steps or 0) > 0:
+            raise UserError(f"The training budget must be positive, not {self.wall_s or self.steps}.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        batch: data sets a step.
+        n_members: how many of them train the membership networks.
+        learning_rate: at its peak.
+        warm_up: share of the budget during which it rises from zero; then it falls like a cosine.
+        decay: of the averaged weights, a step.
+        max_norm: of the gradient.
+        block: steps in one call of the jitted scan.
+    """
+
+    batch: int = 256
+    n_members: int = 64
+    learning_rate: float = 2e-3
+    warm_up: float = 0.02
+    decay: float = 0.999
+    max_norm: float = 1.0
+    block: int = 100
+
+
+class State(NamedTuple):
+    """All that a step changes. The averaged network is the one to use."""
+
+    network: Network
+    averaged: Network
+    moments: optax.OptState
+    step: Int[Array, ""]
+
+
+@dataclass
+class Trained:
+    """A finished or interrupted training.
+
+    Attributes:
+        network: with averaged weights.
+        record: steps, seconds, budget and the loss curve.
+    """
+
+    network: Network
+    record: dict[str, Any]
+
+
+def train(
+    simulator: Simulator,
+    architecture: Architecture,
+    budget: Budget,
+    checkpoint: Path,
+    *,
+    seed: int,
+    recipe: Recipe = Recipe(),
+    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True),
+    stop_after_steps: int | None = None,
+) -> Trained:
+    """Train a network, or go on with the checkpoint where there is one.
+
+    Args:
+        simulator: of the scenario.
+        architecture, recipe: of the network and of its training.
+        budget: of the whole training, earlier parts included.
+        checkpoint: written at least once a minute and at the end.
+        seed: of weights and simulations.
+        say: takes progress messages.
+        stop_after_steps: stop early, as a kill would after a checkpoint; for tests.
+
+    Raises:
+        UserError: the checkpoint belongs to something else, or to another seed, recipe or budget.
+    """
+    started = time.perf_counter()
+    cpu_started = time.process_time()
+    identity = identity_of(simulator.scenario, architecture)
+    plan = {"seed": seed, "recipe": asdict(recipe), "budget": asdict(budget)}
+    optimiser = _optimiser(recipe)
+    state = _start(simulator, architecture, optimiser, seed)
+    record: dict[str, Any] = {"plan": plan, "wall_s": 0.0, "cpu_s": 0.0, "done": False, "curve": []}
+    if checkpoint.exists():
+        record, state = read_checkpoint(checkpoint, identity, state)
+        _check_plan(checkpoint, record["plan"], plan)
+    earlier_s, earlier_cpu_s = record["wall_s"], record["cpu_s"]
+    run_block = _block(optimiser, recipe)
+    key = jr.key(seed + 1)
+    saved = time.perf_counter()
+
+    while not record["done"]:
+        progress = _progress(budget, record, int(state.step))
+        if progress >= 1 or (stop_after_steps is not None and int(state.step) >= stop_after_steps):
+            break
+        fractions, n_steps = _plan_block(budget, recipe, record, int(state.step), progress)
+        state, losses = run_block(state, key, jnp.asarray(fractions), n_steps)
+        means = [float(np.nanmean(np.asarray(part)[:n_steps])) for part in losses]
+        record["wall_s"] = earlier_s + time.perf_counter() - started
+        record["cpu_s"] = earlier_cpu_s + time.process_time() - cpu_started
+        record["curve"].append([int(state.step), round(record["wall_s"], 2), *means])
+        if time.perf_counter() - saved > CHECKPOINT_EVERY_S:
+            write_checkpoint(checkpoint, identity, record, state)
+            saved = time.perf_counter()
+            say(_message(simulator, budget, record, int(state.step)))
+    record["done"] = record["done"] or _progress(budget, record, int(state.step)) >= 1
+    write_checkpoint(checkpoint, identity, record, state)
+    say(_message(simulator, budget, record, int(state.step)))
+    return Trained(state.averaged, record)
+
+
+def load(simulator: Simulator, architecture: Architecture, checkpoint: Path) -> Trained:
+    """Return the network of a checkpoint.
+
+    Raises:
+        UserError: there is none, or it belongs to something else.
+    """
+    identity = identity_of(simulator.scenario, architecture)
+    optimiser = _optimiser(Recipe())
+    like = eqx.filter_eval_shape(lambda: _start(simulator, architecture, optimiser, 0))
+    record, state = read_checkpoint(checkpoint, identity, like)
+    return Trained(state.averaged, record)
+
+
+def _start(
+    simulator: Simulator, architecture: Architecture, optimiser: optax.GradientTransformation, seed: int
+) -> State:
+    network = initial_network(simulator, architecture, seed)
+    moments = optimiser.init(eqx.filter(network, eqx.is_inexact_array))
+    return State(network, network, moments, jnp.zeros((), jnp.int32))
+
+
+def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
+    return optax.chain(optax.clip_by_global_norm(recipe.max_norm), optax.scale_by_adam())
+
+
+def _block(optimiser: optax.GradientTransformation, recipe: Recipe) -> Callable:
+    """Return the jitted scan over steps.
+
+    A block has always the same length, so that it compiles once; steps beyond `n_steps` change nothing.
+    """
+
+    def loss(network: Network, key: PRNGKeyArray) -> tuple[Float[Array, ""], Any]:
+        prior_key, data_key = jr.split(key)
+        simulator = network.simulator
+        theta = simulator.prior(recipe.batch, key=prior_key)
+        losses = network.losses(simulator.simulate(theta, key=data_key), recipe.n_members)
+        return losses.posterior + losses.guess + losses.membership, losses
+
+    @eqx.filter_jit
+    def run(key: PRNGKeyArray, state: State, fractions: Float[Array, " step"], n_steps: Array) -> Any:
+        variable, fixed = eqx.partition(state, eqx.is_array)
+
+        def step(variable: Any, inputs: tuple[Array, Array]) -> tuple[Any, Any]:
+            index, fraction = inputs
+
+            def advance(variable: Any) -> tuple[Any, Any]:
+                state: State = eqx.combine(variable, fixed)
+                (_, losses), gradient = eqx.filter_value_and_grad(loss, has_aux=True)(
+                    state.network, jr.fold_in(key, state.step)
+                )
+                new = _update(optimiser, recipe, state, gradient, fraction)
+                return eqx.filter(new, eqx.is_array), tuple(losses)
+
+            def rest(variable: Any) -> tuple[Any, Any]:
+                return variable, (jnp.nan,) * 3
+
+            return jax.lax.cond(index < n_steps, advance, rest, variable)
+
+        variable, losses = jax.lax.scan(step, variable, (jnp.arange(recipe.block), fractions))
+        return eqx.combine(variable, fixed), losses
+
+    return lambda state, key, fractions, n_steps: run(key, state, fractions, jnp.asarray(n_steps))
+
+
+def _update(
+    optimiser: optax.GradientTransformation,
+    recipe: Recipe,
+    state: State,
+    gradient: Network,
+    fraction: Float[Array, ""],
+) -> State:
+    rise = fraction / recipe.warm_up
+    fall = 0.5 + 0.5 * jnp.cos(jnp.pi * (fraction - recipe.warm_up) / (1 - recipe.warm_up))
+    rate = recipe.learning_rate * jnp.minimum(rise, jnp.maximum(fall, 1e-3))
+    # A batch whose gradient is not finite teaches nothing.
+    is_finite = jnp.isfinite(optax.global_norm(gradient))
+    gradient = jax.tree.map(lambda g: jnp.where(is_finite, g, 0), gradient)
+    updates, moments = optimiser.update(gradient, state.moments)
+    network = eqx.apply_updates(state.network, jax.tree.map(lambda u: -rate * u, updates))
+    # Early on the average follows quickly, so that it does not remember the start.
+    decay = jnp.minimum(recipe.decay, (state.step + 1) / (state.step + 10))
+    averaged = jax.tree.map(
+        lambda old, new: decay * old + (1 - decay) * new if eqx.is_inexact_array(new) else new,
+        state.averaged,
+        network,
+    )
+    return State(network, averaged, moments, state.step + 1)
+
+
+def _progress(budget: Budget, record: dict[str, Any], step: int) -> float:
+    """Return the share of the budget that is spent."""
+    if budget.steps is not None:
+        return step / budget.steps
+    assert budget.wall_s is not None
+    return record["wall_s"] / budget.wall_s
+
+
+def _plan_block(
+    budget: Budget, recipe: Recipe, record: dict[str, Any], step: int, progress: float
+) -> tuple[Float[np.ndarray, " step"], int]:
+    """Return the share of the budget spent at each step of the next block, and how many of them to take."""
+    if budget.steps is not None:
+        n_steps = min(recipe.block, budget.steps - step)
+        return (step + np.arange(recipe.block)) / budget.steps, n_steps
+    assert budget.wall_s is not None
+    curve = record["curve"]
+    # The first block holds the compilation, so the pace is that of the last few.
+    recent = curve[-6:]
+    if len(recent) < 2:
+        return np.full(recipe.block, progress), recipe.block
+    pace_s = (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0])
+    left = max(1, round((budget.wall_s - record["wall_s"]) / pace_s))
+    fractions = progress + (1 - progress) * np.arange(recipe.block) / left
+    return np.minimum(fractions, 1.0), min(recipe.block, left)
+
+
+def _check_plan(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for what, value in wanted.items():
+        if found[what] != value:
+            raise UserError(
+                f"{path}: this training has {what} {found[what]}, wanted {value}. "
+                "Delete it, or name another file, and train again."
+            )
+
+
+def _message(simulator: Simulator, budget: Budget, record: dict[str, Any], step: int) -> str:
+    progress = min(_progress(budget, record, step), 1.0)
+    left_s = record["wall_s"] * (1 - progress) / max(progress, 1e-9)
+    means = np.nanmean([row[2:] for row in record["curve"][-20:]], axis=0)
+    return (
+        f"{simulator.scenario.name}: step {step}, {100 * progress:.0f}% of the training, "
+        f"about {left_s:.0f} s left; loss {means[0]:.3f}, memberships {means[2]:.4f}"
+    )

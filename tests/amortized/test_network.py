@@ -1,0 +1,181 @@
+"""Summaries, Newton steps, memberships and the posterior as a whole."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from pipeline.amortized import newton
+from pipeline.amortized.inference import Amortized
+from pipeline.amortized.observations import encode
+from pipeline.amortized.simulators import get_simulator
+from pipeline.scenarios import get_scenario
+from pipeline.scenarios.base import DataSet
+
+from .networks import shaken, small_network
+
+SCENARIOS = ["gmm-ordered", "hmm-ordered"]
+
+
+@pytest.fixture(scope="module", params=SCENARIOS)
+def amortized(request):
+    return Amortized(small_network(request.param))
+
+
+def summary_of(amortized, data_sets):
+    return eqx.filter_jit(amortized.network.summary)(amortized.encode(data_sets))
+
+
+def permuted(data):
+    order = np.random.default_rng(1).permutation(len(data.y))
+    return DataSet(data.y[order])
+
+
+@pytest.mark.parametrize("newton_steps", [None, 1])
+def test_mixture_summary_ignores_the_order_and_an_hmms_does_not(newton_steps):
+    for name in SCENARIOS:
+        amortized = Amortized(small_network(name, newton_steps=newton_steps))
+        data = amortized.simulator.scenario.data_sets([4])[0]
+        one, other = summary_of(amortized, [data]), summary_of(amortized, [permuted(data)])
+        difference = float(jnp.abs(one.context - other.context).max())
+        assert difference < 1e-4 if name == "gmm-ordered" else difference > 1e-3
+
+
+def test_summary_depends_on_sizes_and_ignores_padding(amortized):
+    data_sets = amortized.simulator.scenario.data_sets([4, 5])
+    observed = amortized.encode(data_sets)
+    summary = eqx.filter_jit(amortized.network.summary)
+    padded = observed._replace(y_mean=observed.y_mean + 3 * (1 - observed.mask()))
+    np.testing.assert_allclose(summary(observed).context, summary(padded).context, atol=1e-5)
+    more = observed._replace(n_rep=jnp.where(observed.n_rep == 2, 3, 2))
+    assert float(jnp.abs(summary(observed).context - summary(more).context).min(axis=1).max()) > 0
+
+
+def test_mixture_features_are_masses():
+    network = small_network("gmm-ordered")
+    observed = encode(network.simulator.scenario.data_sets([1, 2, 3]), (150, 250), (2, 4))
+    points, masses = network.summary.features.compressed(observed)
+    np.testing.assert_allclose(masses.sum(1), observed.n_obs, rtol=1e-5)
+    total = (observed.y_mean * observed.mask()).sum(1)  # triangles keep the mean
+    np.testing.assert_allclose((points * masses).sum(1), total, rtol=1e-3, atol=1e-2)
+
+
+def test_newton_steps_find_mode_and_curvature(amortized):
+    """From the true theta, against automatic differentiation of the exact log joint at the end."""
+    simulator, coordinates = amortized.simulator, amortized.network.coordinates
+    with jax.enable_x64(True):
+        theta = simulator.prior(3, key=jr.key(3))
+        observed = simulator.simulate(theta, key=jr.key(4)).observed
+        y, weight = observed.y_mean, observed.mask()
+
+        def near(point):
+            log_joint = simulator.log_joint_near(coordinates.inverse(point)[0], y, weight, observed.n_rep)
+
+            def log_density(t):
+                x, log_jacobian = coordinates.inverse(t)
+                return log_joint(x) + log_jacobian
+
+            return log_density
+
+        start = coordinates.forward(theta)[0]
+        found = jax.jit(lambda t: newton.climb(near, t, 25))(start)
+
+        def exact(t):
+            x, log_jacobian = coordinates.inverse(t[None])
+            return lambda i: (
+                simulator.log_joint(x, y[i][None], weight[i][None], observed.n_rep[i][None]) + log_jacobian
+            )[0]
+
+        derivatives = jax.jit(
+            lambda t, i: (jax.grad(lambda s: exact(s)(i))(t), jax.hessian(lambda s: exact(s)(i))(t))
+        )
+        for i in range(3):
+            gradient, hessian = derivatives(found.point[i], i)
+            if np.linalg.eigvalsh(-hessian).min() < 0.5:
+                continue  # lifted pivots have no oracle
+            np.testing.assert_allclose(gradient, 0, atol=1e-6)
+            np.testing.assert_allclose(found.factor[i] @ found.factor[i].T, -hessian, rtol=1e-5, atol=1e-5)
+
+
+def test_whitening_inverts_and_knows_its_slope():
+    factor = jnp.tril(jr.normal(jr.key(0), (2, 3, 3))) + 2 * jnp.eye(3)
+    expansion = newton.Expansion(jnp.ones((2, 3)), 0.1 * jnp.ones((2, 3)), factor, jnp.zeros(2))
+    t = jr.normal(jr.key(1), (2, 5, 3))
+    u, log_slope = newton.whiten(expansion, t)
+    back, log_slope_back = newton.unwhiten(expansion, u)
+    np.testing.assert_allclose(back, t, atol=1e-5)
+    np.testing.assert_allclose(log_slope, jnp.linalg.slogdet(factor)[1], rtol=1e-5)
+    np.testing.assert_allclose(log_slope_back, -log_slope)
+
+
+def test_draws_come_with_their_density_and_follow_the_seed(amortized):
+    data_sets = amortized.simulator.scenario.data_sets([7, 8, 9])
+    observed = amortized.encode(data_sets)
+    draws = amortized.draw(observed, 40, [1, 2, 3])
+    assert draws.theta.shape == (3, 40, amortized.simulator.dim)
+    np.testing.assert_allclose(amortized.log_density(observed, draws.theta), draws.log_q, atol=0.05)
+    again = amortized.draw(observed, 40, [1, 2, 3])
+    np.testing.assert_array_equal(draws.theta, again.theta)
+    other = amortized.draw(observed, 40, [1, 2, 4])
+    np.testing.assert_array_equal(draws.theta[:2], other.theta[:2])
+    assert not np.array_equal(draws.theta[2], other.theta[2])
+    # A data set's draws do not depend on its neighbours.
+    alone = amortized.draw(amortized.encode(data_sets[1:2]), 40, [2])
+    np.testing.assert_allclose(alone.theta[0], draws.theta[1], atol=2e-2)
+
+
+def test_density_integrates_to_one_by_importance_sampling(amortized):
+    """The mean of proposal weights q'/q is one, q' being the density of a network with other weights."""
+    observed = amortized.encode(amortized.simulator.scenario.data_sets([7]))
+    draws = amortized.draw(observed, 20_000, [1])
+    other = eqx.tree_at(lambda n: n.head, amortized.network, shaken(amortized.network.head, 9, 0.03))
+    log_w = Amortized(other).log_density(observed, draws.theta)[0] - draws.log_q[0]
+    w = np.exp(log_w.astype(float))
+    assert abs(w.mean() - 1) < 5 * w.std() / np.sqrt(w.size) + 1e-3
+
+
+def test_memberships_are_probabilities_averaged_over_draws(amortized):
+    data = amortized.simulator.scenario.data_sets([7])[0]
+    observed = amortized.encode([data])
+    theta = amortized.draw(observed, 3, [1]).theta
+    mean = amortized.memberships(observed, theta)
+    single = [amortized.memberships(observed, theta[:, i : i + 1]) for i in range(3)]
+    for kind, values in mean.items():
+        np.testing.assert_allclose(values[0, : len(data.y)].sum(-1), 1, atol=1e-5)
+        np.testing.assert_allclose(values, np.mean([s[kind] for s in single], axis=0), atol=1e-5)
+
+
+def test_filter_is_causal_and_smoother_is_not():
+    """A change after t changes nothing of the filter up to t, and changes the smoother before t."""
+    network = small_network("hmm-ordered")
+    memberships = shaken(network.memberships, 3, 0.2)
+    theta = network.simulator.prior(1, key=jr.key(1))
+    data = network.simulator.scenario.data_sets([7])[0]
+    changed = data.y.copy()
+    changed[60] += 1.0
+    one, other = (
+        memberships(theta, encode([DataSet(y)], network.simulator.n_obs, network.simulator.n_rep))
+        for y in (data.y, changed)
+    )
+    difference = {kind: np.abs(np.asarray(one[kind] - other[kind])).max(axis=(0, 2)) for kind in one}
+    np.testing.assert_array_equal(difference["filtering"][:60], 0)
+    assert difference["filtering"][60] > 0 and difference["filtering"][61] > 0
+    assert difference["smoothing"][59] > 0 and difference["smoothing"][60] > 0
+
+
+def test_scenarios_without_a_simulator_are_named():
+    with pytest.raises(ValueError, match="galaxies"):
+        get_simulator(get_scenario("galaxies"))
+
+
+def test_simulators_follow_the_settings():
+    scenario = get_scenario(
+        "gmm-ordered", {"mu_mean": [-1.0, 1.0], "pi_concentration": [3.0, 3.0], "n_obs": [20, 30]}
+    )
+    simulator = get_simulator(scenario)
+    assert simulator.dim == 3 and simulator.n_obs == (20, 30)
+    assert dataclasses.replace(scenario, sd=2.0) != scenario
