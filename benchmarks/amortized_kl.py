@@ -36,10 +36,10 @@ def measure(amortized: Amortized, n_datasets: int, n_draws: int, seed: int = 90_
         draws = amortized.draw(observed, n_draws, range(1 + start, 1 + start + len(part)))
         log_p = np.asarray(log_joint(draws.theta, observed), dtype=float)
         log_w = log_p - draws.log_q
-        w = np.exp(log_w - log_w.max(axis=1, keepdims=True))
+        w = np.exp(log_w - np.nanmax(log_w, axis=1, keepdims=True))
         log_z = np.log(w.mean(axis=1)) + log_w.max(axis=1)
         share = w / w.sum(axis=1, keepdims=True)
-        kl.extend(np.sum(share * log_w, axis=1) - log_z)
+        kl.extend(np.sum(share * np.where(share > 0, log_w, 0), axis=1) - log_z)
         efficiency.extend(1 / (n_draws * np.sum(share**2, axis=1)))
         largest.extend(share.max(axis=1))
     return {"kl": np.array(kl), "efficiency": np.array(efficiency), "largest_weight": np.array(largest)}

@@ -27,6 +27,7 @@ def collect(
     records: list[Path],
     references: list[Path],
     networks: list[Path],
+    network_owners: Mapping[str, str],
     models: Mapping[str, Path],
     programs: Mapping[str, str],
     run_folder: Path,
@@ -37,6 +38,7 @@ def collect(
         scores, statuses, records: a file for each (scenario, method), named scenario/method.
         references: the records of the reference runs, named scenario/reference-1 and -2.
         networks: the records of trainings, named scenario/method.
+        network_owners: by method that uses another one's network, that other one; it has paid for it too.
         models: the records of the built Stan programs by program.
         programs: the Stan program of each scenario.
     """
@@ -50,10 +52,10 @@ def collect(
         built = json.loads(models[program].read_text())
         timing.append((scenario, None, "stan", "build", built["compile_wall_s"], None, None, None))
     for file in networks:
+        users = [file.stem, *(user for user, owner in network_owners.items() if owner == file.stem)]
         for t in json.loads(file.read_text())["phases"]:
-            timing.append(
-                (file.parent.name, None, file.stem, t["phase"], t["wall_s"], t["cpu_s"], None, None)
-            )
+            for user in users:
+                timing.append((file.parent.name, None, user, t["phase"], t["wall_s"], t["cpu_s"], None, None))
     for file in statuses:
         cell = {"scenario": file.parent.name, "method": file.stem}
         status += [{**cell, **row} for row in json.loads(file.read_text())]

@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.methods import get_method
-from pipeline.methods.base import Method
+from pipeline.methods.base import Method, TrainedMethod
 from pipeline.reference import Reference
 from pipeline.scenarios import get_scenario
 from pipeline.scenarios.base import Scenario
@@ -31,6 +31,16 @@ class Config:
     methods: dict[str, Method]
     reference: Reference
     raw: dict[str, Any]
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """Every (scenario, method) that is fitted; the others have an obstacle."""
+        return [
+            (name, method)
+            for name, scenario in self.scenarios.items()
+            for method in self.methods
+            if not self.methods[method].obstacle(scenario)
+        ]
 
 
 def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Config:
@@ -66,16 +76,32 @@ def _build(raw: Mapping[str, Any]) -> Config:
             raise UserError(
                 f"scenarios.{name}.n_datasets: this scenario is real data, {fixed} data set(s). Remove it."
             )
+    methods = {name: get_method(name, block) for name, block in raw["methods"].items()}
+    _check_methods(methods, scenarios)
     return Config(
         run=raw["run"],
         seed=raw["seed"],
         toolchain=raw.get("stan", {}).get("toolchain", "auto"),
         scenarios=scenarios,
         n_datasets=sizes,
-        methods={name: get_method(name, block) for name, block in raw["methods"].items()},
+        methods=methods,
         reference=construct(Reference, raw.get("reference", {}), "reference"),
         raw=dict(raw),
     )
+
+
+def _check_methods(methods: Mapping[str, Method], scenarios: Mapping[str, Scenario]) -> None:
+    """Refuse methods that lack what they build on, or that fit no scenario of the run."""
+    for name, method in methods.items():
+        if isinstance(method, TrainedMethod) and method.network_of and method.network_of not in methods:
+            raise UserError(
+                f"methods.{name}: this method uses the network of {method.network_of}. Add that to methods."
+            )
+        obstacles = [method.obstacle(scenario) for scenario in scenarios.values()]
+        if all(obstacles):
+            raise UserError(
+                f"methods.{name}: this method applies to no scenario of the run. {obstacles[0]} Remove it."
+            )
 
 
 def _describe(error: jsonschema.ValidationError, files: list[Path]) -> str:

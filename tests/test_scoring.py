@@ -65,6 +65,7 @@ def run(tmp_path):
         records=[tmp_path / "fits/s/m.json"],
         references=[tmp_path / f"fits/s/reference-{i}.json" for i in (1, 2)],
         networks=[],
+        network_owners={},
         models={"p": tmp_path / "models/p.json"},
         programs={"s": "p"},
         run_folder=tmp_path,

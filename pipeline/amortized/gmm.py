@@ -18,7 +18,8 @@ from pipeline.amortized.simulators import (
 )
 from pipeline.scenarios.gmm_ordered import GmmOrdered
 
-EM_STEPS = 8
+FEWER_EM_STEPS = 6
+EM_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -104,38 +105,53 @@ class GmmSimulator(Simulator):
         log_likelihood = largest + jnp.log(sum(jnp.exp(term - largest) for term in terms))
         return log_prior + (weight * log_likelihood).sum(-1)
 
-    def improve(
+    def starts(
         self,
-        theta: Float[Array, "dataset dim"],
+        guess: Float[Array, "dataset dim"],
         y_mean: Float[Array, "dataset obs"],
         weight: Float[Array, "dataset obs"],
         n_rep: Int[Array, " dataset"],
-    ) -> Float[Array, "dataset dim"]:
-        """Return the parameters after a few steps of expectation maximisation with the prior.
+    ) -> Float[Array, "dataset start dim"]:
+        """Fit one component fewer, split each of those in turn, and go on with the prior.
 
-        Dempster, Laird and Rubin (1977). Means that would cross are kept a little apart.
+        Where data show fewer clusters than there are components, the posterior has a mode for each cluster
+        that two components can share; these are what the splits find. The guess is not used.
         """
-        scenario = self.scenario
+        scenario, k = self.scenario, self.scenario.n_components
         precision = self._precision(n_rep)[:, None]
-        concentration = jnp.asarray(scenario.pi_concentration)
-        prior_precision = 1 / scenario.mu_sd**2
-        x = y_mean * precision
-        parameters = self.constrain(theta)
-        pi, mu = parameters["pi"], parameters["mu"]
-        for _ in range(EM_STEPS):
-            intercept = jnp.log(pi) - 0.5 * precision * mu**2
-            r = jax.nn.softmax(intercept[..., None] + mu[..., None] * x[:, None, :], axis=1)
-            r = r * weight[:, None]
-            count = r.sum(-1)
-            pi = count + concentration
-            pi = pi / pi.sum(-1, keepdims=True)
-            total = (r * x[:, None, :]).sum(-1) + prior_precision * jnp.asarray(scenario.mu_mean)
-            mu = total / (precision * count + prior_precision)
-            columns = [mu[:, 0]]
-            for j in range(1, mu.shape[1]):
-                columns.append(jnp.maximum(mu[:, j], columns[-1] + 0.05 * scenario.mu_sd))
-            mu = jnp.stack(columns, axis=-1)
-        return self.unconstrain({"pi": pi, "mu": mu})
+        n = weight.sum(-1, keepdims=True)
+        mean = (weight * y_mean).sum(-1, keepdims=True) / n
+        sd = jnp.sqrt((weight * (y_mean - mean) ** 2).sum(-1, keepdims=True) / n)
+        few = max(k - 1, 1)
+        mu = mean + sd * jnp.linspace(-1, 1, few) if few > 1 else mean
+        pi = jnp.full_like(mu, 1 / few)
+        pi, mu, variance = _maximise(pi, mu, y_mean, weight, precision, FEWER_EM_STEPS)
+        # What a cluster spreads beyond the noise, at least a little.
+        away = jnp.sqrt(jnp.maximum(variance - 1 / precision, 0.1 / precision))
+        starts = []
+        for j in range(few):
+            both = jnp.stack([mu[:, j] - away[:, j], mu[:, j] + away[:, j]], axis=-1)
+            split = jnp.concatenate([mu[:, :j], both, mu[:, j + 1 :]], axis=-1)
+            share = jnp.concatenate([pi[:, :j], jnp.repeat(pi[:, j : j + 1] / 2, 2, 1), pi[:, j + 1 :]], -1)
+            new_pi, new_mu, _ = _maximise(
+                share,
+                self._apart(split),
+                y_mean,
+                weight,
+                precision,
+                EM_STEPS,
+                jnp.asarray(scenario.pi_concentration),
+                (jnp.asarray(scenario.mu_mean), 1 / scenario.mu_sd**2),
+            )
+            starts.append(self.unconstrain({"pi": new_pi, "mu": self._apart(new_mu)}))
+        return jnp.stack(starts, axis=1)
+
+    def _apart(self, mu: Float[Array, "dataset k"]) -> Float[Array, "dataset k"]:
+        """Return means in order, each a little above the one before."""
+        columns = [mu[:, 0]]
+        for j in range(1, mu.shape[1]):
+            columns.append(jnp.maximum(mu[:, j], columns[-1] + 0.05 * self.scenario.mu_sd))
+        return jnp.stack(columns, axis=-1)
 
     def log_joint_near(
         self,
@@ -187,6 +203,39 @@ class GmmSimulator(Simulator):
         prior = ((concentration - 1) * log_pi - 0.5 * standardised**2).sum(-1)
         intercept = log_pi - 0.5 * self._precision(n_rep)[:, None] * mu**2
         return prior + log_jacobian + theta[:, k:].sum(-1), intercept, mu
+
+
+def _maximise(
+    pi: Float[Array, "dataset k"],
+    mu: Float[Array, "dataset k"],
+    y: Float[Array, "dataset obs"],
+    weight: Float[Array, "dataset obs"],
+    precision: Float[Array, "dataset 1"],
+    n_steps: int,
+    concentration: Array | float = 0.0,
+    prior: tuple[Array | float, float] = (0.0, 0.0),
+) -> tuple[Float[Array, "dataset k"], Float[Array, "dataset k"], Float[Array, "dataset k"]]:
+    """Take steps of expectation maximisation; return weights, means and variances within components.
+
+    Dempster, Laird and Rubin (1977). ``prior`` is the means' mean and precision.
+    """
+    y, weight = jnp.broadcast_arrays(y, weight)
+
+    def step(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        pi, mu, _ = state
+        residual = y[:, None] - mu[..., None]
+        r = jax.nn.softmax(jnp.log(pi)[..., None] - 0.5 * precision[..., None] * residual**2, axis=1)
+        r = r * weight[:, None]
+        count = r.sum(-1)
+        total = precision * (r * y[:, None]).sum(-1) + prior[0] * prior[1]
+        shares = count + concentration + 1e-6
+        return (
+            shares / shares.sum(-1, keepdims=True),
+            total / (precision * count + prior[1] + 1e-6),
+            (r * residual**2).sum(-1) / (count + 1e-6),
+        )
+
+    return jax.lax.fori_loop(0, n_steps, step, (pi, mu, jnp.ones_like(mu)))
 
 
 def _sticks(log_weight: Float[Array, "*batch k"]) -> Float[Array, "*batch k-1"]:

@@ -164,6 +164,8 @@ def _advance(
     largest = jax.lax.stop_gradient(jnp.maximum(log_p0, log_p1))
     joint = predicted * jnp.exp(log_p1 - largest)
     total = joint + (1 - predicted) * jnp.exp(log_p0 - largest)
+    # A prediction rounded to 0 or 1 may meet an observation that only the other state explains.
+    total = jnp.maximum(total, jnp.finfo(total.dtype).tiny)
     return leave + joint / total * (stay - leave), largest + jnp.log(total)
 
 

@@ -18,6 +18,11 @@ from pipeline.scenarios.base import DataSet
 BATCH_SIZES = (1, 16, 128)  # data sets in one call; each size compiles once
 
 
+N_MEMBERSHIP_DRAWS = 100  # of theta behind a mean membership: it varies little between draws
+N_BATCHES = 20  # of those draws, for the mean's Monte Carlo error
+ROWS_AT_ONCE = 640  # data sets times draws in one membership pass; more would not fit a processor's cache
+
+
 class Draws(NamedTuple):
     """Draws from the amortized posteriors of a batch of data sets.
 
@@ -40,6 +45,8 @@ class Amortized:
         self.network = network
         self.simulator = network.simulator
         self._draw = eqx.filter_jit(_draw)
+        self._infer = eqx.filter_jit(_infer)
+        self._propose = eqx.filter_jit(_propose)
         self._density = eqx.filter_jit(_density)
         self._memberships = eqx.filter_jit(_memberships)
 
@@ -54,6 +61,30 @@ class Amortized:
             theta, log_q = self._draw(self.network, batch, jnp.asarray(padded), n_draws)
             parts.append((np.asarray(theta)[:used], np.asarray(log_q)[:used]))
         return Draws(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def infer(
+        self, observed: Observations, n_draws: int, seeds: Sequence[int]
+    ) -> tuple[Draws, dict[str, Float[np.ndarray, "dataset batch obs component"]]]:
+        """Return draws and, from evenly spaced ones in N_BATCHES batches, mean membership probabilities."""
+        drawn, means = [], []
+        for batch, used, padded in _batches(observed, seeds):
+            parts, found = self._infer(self.network, batch, jnp.asarray(padded), n_draws)
+            drawn.append([np.asarray(part)[:used] for part in parts])
+            means.append({kind: np.asarray(p)[:used] for kind, p in found.items()})
+        draws = Draws(*(np.concatenate(part) for part in zip(*drawn, strict=True)))
+        return draws, {kind: np.concatenate([part[kind] for part in means]) for kind in means[0]}
+
+    def propose(
+        self, observed: Observations, n_draws: int, seeds: Sequence[int]
+    ) -> tuple[Draws, Float[np.ndarray, "dataset draw"]]:
+        """Return draws and the log target at each, for importance weights."""
+        drawn, targets = [], []
+        for batch, used, padded in _batches(observed, seeds):
+            *parts, log_p = self._propose(self.network, batch, jnp.asarray(padded), n_draws)
+            drawn.append([np.asarray(part)[:used] for part in parts])
+            targets.append(np.asarray(log_p)[:used])
+        draws = Draws(*(np.concatenate(part) for part in zip(*drawn, strict=True)))
+        return draws, np.concatenate(targets)
 
     def log_density(
         self, observed: Observations, theta: Float[np.ndarray, "dataset draw dim"]
@@ -94,19 +125,44 @@ def _draw(network: Network, observed: Observations, seeds: Array, n_draws: int) 
     return network.sample(network.summarise(observed), n_draws, keys=jax.vmap(jr.key)(seeds))
 
 
+def _propose(
+    network: Network, observed: Observations, seeds: Array, n_draws: int
+) -> tuple[Array, Array, Array]:
+    theta, log_q = _draw(network, observed, seeds, n_draws)
+    return theta, log_q, network.simulator.log_joint_of_draws(theta, observed)
+
+
 def _density(network: Network, observed: Observations, theta: Array) -> Array:
     summarised: Summarised = network.summarise(observed)
     return network.log_density(summarised, theta)
 
 
+def _infer(
+    network: Network, observed: Observations, seeds: Array, n_draws: int
+) -> tuple[tuple[Array, Array], dict[str, Array]]:
+    theta, log_q = _draw(network, observed, seeds, n_draws)
+    step = max(1, n_draws // N_MEMBERSHIP_DRAWS)
+    return (theta, log_q), _membership_batches(network, observed, theta[:, ::step], N_BATCHES)
+
+
 def _memberships(network: Network, observed: Observations, theta: Array) -> dict[str, Array]:
-    """Sum over draws one by one: all draws of a batch at once would not fit a laptop's memory."""
+    return {kind: p[:, 0] for kind, p in _membership_batches(network, observed, theta, 1).items()}
 
-    def add(total: dict[str, Array], theta: Array) -> tuple[dict[str, Array], None]:
-        log_p = network.memberships(theta, observed)
-        return {kind: total[kind] + jnp.exp(log_p[kind]) for kind in total}, None
 
-    shapes = jax.eval_shape(network.memberships, theta[:, 0], observed)
-    zeros = {kind: jnp.zeros(shape.shape, shape.dtype) for kind, shape in shapes.items()}
-    total, _ = jax.lax.scan(add, zeros, jnp.swapaxes(theta, 0, 1))
-    return {kind: value / theta.shape[1] for kind, value in total.items()}
+def _membership_batches(
+    network: Network, observed: Observations, theta: Float[Array, "dataset draw dim"], n_batches: int
+) -> dict[str, Array]:
+    """Return means over consecutive batches of draws: as many draws at once as the cache holds."""
+    n_datasets, n_draws = theta.shape[:2]
+    n_batches = min(n_batches, n_draws)
+
+    def at(theta: Float[Array, "dataset dim"]) -> dict[str, Array]:
+        return {kind: jnp.exp(log_p) for kind, log_p in network.memberships(theta, observed).items()}
+
+    chunk = max(1, ROWS_AT_ONCE // n_datasets)
+    each = jax.lax.map(at, jnp.swapaxes(theta, 0, 1), batch_size=min(chunk, n_draws))
+    edges = np.linspace(0, n_draws, n_batches + 1).round().astype(int)
+    share = np.zeros((n_batches, n_draws), np.float32)
+    for i in range(n_batches):
+        share[i, edges[i] : edges[i + 1]] = 1 / (edges[i + 1] - edges[i])
+    return {kind: jnp.einsum("ds,sbnk->bdnk", share, p) for kind, p in each.items()}

@@ -106,19 +106,33 @@ class Network(eqx.Module):
     def log_density(
         self, summarised: Summarised, theta: Float[Array, "dataset draw dim"]
     ) -> Float[Array, "dataset draw"]:
-        """Return log q(theta | y) in Stan's unconstrained space."""
+        """Return log q(theta | y) in Stan's unconstrained space: a mixture over the expansions."""
+        n_datasets, count = summarised.log_weights.shape
         t, log_slope = self.coordinates.forward(theta)
-        u, log_scale = newton.whiten(summarised.expansion, t)
-        return self.head.log_prob(u, summarised.context) + log_scale[:, None] + log_slope
+        u, log_scale = newton.whiten(summarised.expansions, jnp.repeat(t, count, axis=0))
+        contexts = summarised.contexts.reshape(n_datasets * count, -1)
+        each = self.head.log_prob(u, contexts) + log_scale[:, None]
+        each = each.reshape(n_datasets, count, -1) + summarised.log_weights[..., None]
+        return jax.nn.logsumexp(each, axis=1) + log_slope
 
     def sample(
         self, summarised: Summarised, n_draws: int, *, keys: PRNGKeyArray
     ) -> tuple[Float[Array, "dataset draw dim"], Float[Array, "dataset draw"]]:
         """Return draws of theta in Stan's unconstrained space and their log q; a key for each data set."""
-        u, log_q = self.head.sample(summarised.context, n_draws, keys=keys)
-        t, log_scale = newton.unwhiten(summarised.expansion, u)
-        theta, log_slope = self.coordinates.inverse(t)
-        return theta, log_q - log_scale[:, None] - log_slope
+        n_datasets, count = summarised.log_weights.shape
+        split = jax.vmap(lambda key: jr.split(key, count + 1))(keys)
+        contexts = summarised.contexts.reshape(n_datasets * count, -1)
+        u, log_q = self.head.sample(contexts, n_draws, keys=split[:, 1:].reshape(-1))
+        t, log_scale = newton.unwhiten(summarised.expansions, u)
+        if count == 1:
+            theta, log_slope = self.coordinates.inverse(t)
+            return theta, log_q - log_scale[:, None] - log_slope
+        chosen = jax.vmap(lambda key, logits: jr.categorical(key, logits, shape=(n_draws,)))(
+            split[:, 0], summarised.log_weights
+        )
+        each = t.reshape(n_datasets, count, n_draws, -1)
+        theta, _ = self.coordinates.inverse(jnp.take_along_axis(each, chosen[:, None, :, None], axis=1)[:, 0])
+        return theta, self.log_density(summarised, theta)
 
     def summarise(self, observed: Observations) -> Summarised:
         """Summarise a batch of data sets."""

@@ -87,6 +87,14 @@ def expand(log_density: LogDensity, point: Float[Array, "dataset dim"]) -> Expan
     )
 
 
+def log_evidence_beyond(expansion: Expansion) -> Float[Array, " dataset"]:
+    """Return what Laplace's approximation adds to the log density at the point, less its constant."""
+    # The factor was divided by exp(log_decrement); half the squared decrement is what the step gains.
+    decrement_squared = jnp.expm1(2 * expansion.log_decrement)
+    log_determinant = _log_determinant(expansion) + expansion.point.shape[1] * expansion.log_decrement
+    return 0.5 * jnp.minimum(decrement_squared, 4.0) - log_determinant
+
+
 def _factorise(matrix: Matrix) -> Matrix:
     """Return the Cholesky factor, or that of a diagonal matrix where the matrix is not clearly positive.
 

@@ -15,7 +15,10 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from pipeline.amortized.observations import Observations
+from pipeline.amortized.support import obstacle
 from pipeline.scenarios.base import Scenario
+from pipeline.scenarios.gmm_ordered import GmmOrdered
+from pipeline.scenarios.hmm_ordered import HmmOrdered
 
 
 class Simulation(NamedTuple):
@@ -98,18 +101,18 @@ class Simulator(abc.ABC):
             n_rep: number of replicates.
         """
 
-    def improve(
+    def starts(
         self,
-        theta: Float[Array, "dataset dim"],
+        guess: Float[Array, "dataset dim"],
         y_mean: Float[Array, "dataset obs"],
         weight: Float[Array, "dataset obs"],
         n_rep: Int[Array, " dataset"],
-    ) -> Float[Array, "dataset dim"]:
-        """Return parameters nearer to the posterior mode, from where Newton steps are safe.
+    ) -> Float[Array, "dataset start dim"]:
+        """Return points from which Newton steps lead to the modes that matter, one for each of these.
 
-        Here they are the given ones.
+        Here there is one, the guess.
         """
-        return theta
+        return guess[:, None]
 
     def log_joint_near(
         self,
@@ -170,11 +173,10 @@ def get_simulator(scenario: Scenario) -> Simulator:
     """
     from pipeline.amortized.gmm import GmmSimulator
     from pipeline.amortized.hmm import HmmSimulator
-    from pipeline.scenarios.gmm_ordered import GmmOrdered
-    from pipeline.scenarios.hmm_ordered import HmmOrdered
 
+    if reason := obstacle(scenario):
+        raise ValueError(reason)
     if isinstance(scenario, GmmOrdered):
         return GmmSimulator(scenario)
-    if isinstance(scenario, HmmOrdered):
-        return HmmSimulator(scenario)
-    raise ValueError(f"Scenario {scenario.name} has no simulator in JAX; gmm-ordered and hmm-ordered have.")
+    assert isinstance(scenario, HmmOrdered)
+    return HmmSimulator(scenario)

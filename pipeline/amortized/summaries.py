@@ -18,9 +18,11 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from pipeline.amortized.coordinates import Coordinates
 from pipeline.amortized.layers import Dense, Mlp, Standardise
-from pipeline.amortized.newton import Expansion, LogDensity, climb
+from pipeline.amortized.newton import Expansion, LogDensity, climb, log_evidence_beyond
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import Simulator
+
+MIN_LOG_SHARE = -6.0  # of an expansion; Laplace's approximation is not to rule a mode out
 
 
 class Features(eqx.Module):
@@ -121,18 +123,30 @@ class Summarised(NamedTuple):
     """What a summary network says of a batch of data sets.
 
     Attributes:
-        context: for the posterior head.
+        contexts: for the posterior head, one for each expansion.
+        log_weights: of the expansions' densities in their mixture.
         guess: of the parameters in the coordinates' scale; trained towards their posterior mean.
-        expansion: where the head's whitened parameters have their origin and scale.
+        expansions: where the head's whitened parameters have their origin and scale; the leading axis is
+            the data set and, varying faster, the expansion.
     """
 
-    context: Float[Array, "dataset context"]
+    contexts: Float[Array, "dataset expansion context"]
+    log_weights: Float[Array, "dataset expansion"]
     guess: Float[Array, "dataset dim"]
-    expansion: Expansion
+    expansions: Expansion
+
+    @property
+    def context(self) -> Float[Array, "dataset feature"]:
+        """All that the network says of each data set, as one vector."""
+        return self.contexts.reshape(len(self.contexts), -1)
 
 
 class Summary(eqx.Module):
-    """Features, a network with a guess of the parameters, Newton steps, and a network over all of it."""
+    """Features, a network with a guess of the parameters, Newton steps, and a network over all of it.
+
+    Newton steps from each of the scenario's starts give an expansion each; the posterior is a mixture with
+    one density around each of them.
+    """
 
     features: Features
     coordinates: Coordinates
@@ -140,6 +154,7 @@ class Summary(eqx.Module):
     trunk: Mlp
     guess: Dense
     rest: Mlp
+    weigh: Dense
     newton_steps: int | None = eqx.field(static=True)
 
     def __init__(
@@ -169,29 +184,46 @@ class Summary(eqx.Module):
         self.standardise = Standardise(features(examples))
         self.trunk = Mlp(self.standardise.mean.size, width, width, 1, key=keys[0])
         self.guess = Dense(width, dim, gain=0.1, key=keys[1])
-        n_extra = 0 if newton_steps is None else 1 + 3 * dim + dim * (dim - 1) // 2
+        n_extra = 0 if newton_steps is None else 2 * (2 + 3 * dim + dim * (dim - 1) // 2)
         self.rest = Mlp(width + n_extra, n_context, width, 1, key=keys[2])
+        self.weigh = Dense(n_context, 1, gain=0.0, key=keys[2])
 
     def __call__(self, observed: Observations) -> Summarised:
         """Summarise a batch."""
         hidden = jax.nn.silu(self.trunk(self.standardise(self.features(observed))))
         guess = self.guess(hidden)
         if self.newton_steps is None:
-            expansion = _origin(guess)
-        else:
-            start = jnp.clip(jax.lax.stop_gradient(guess), -3, 3)
-            expansion = jax.lax.stop_gradient(self._climb(start, observed))
-            hidden = jnp.concatenate([hidden, _describe(expansion)], axis=-1)
-        return Summarised(jax.nn.silu(self.rest(hidden)), guess, expansion)
+            contexts = jax.nn.silu(self.rest(hidden))[:, None]
+            return Summarised(contexts, jnp.zeros((len(guess), 1)), guess, _origin(guess))
+        start = jnp.clip(jax.lax.stop_gradient(guess), -3, 3)
+        expansions, share = jax.lax.stop_gradient(self._climb(start, observed))
+        own = jnp.concatenate([_describe(expansions), share.reshape(-1, 1)], axis=-1)
+        own = own.reshape(*share.shape, -1)
+        # Each density knows the others through their mean.
+        every = jnp.broadcast_to(own.mean(axis=1, keepdims=True), own.shape)
+        hidden = jnp.broadcast_to(hidden[:, None], (*share.shape, hidden.shape[-1]))
+        contexts = jax.nn.silu(self.rest(jnp.concatenate([hidden, own, every], axis=-1)))
+        log_weights = jax.nn.log_softmax(share + self.weigh(contexts)[..., 0])
+        return Summarised(contexts, log_weights, guess, expansions)
 
-    def _climb(self, guess: Float[Array, "dataset dim"], observed: Observations) -> Expansion:
+    def _climb(
+        self, guess: Float[Array, "dataset dim"], observed: Observations
+    ) -> tuple[Expansion, Float[Array, "dataset expansion"]]:
+        """Return the expansions and the logs of the shares of the evidence that Laplace gives them."""
         assert self.newton_steps is not None
         simulator = self.features.simulator
         points, weights = self.features.compressed(observed)
+        theta = simulator.starts(self.coordinates.inverse(guess)[0], points, weights, observed.n_rep)
+        count = theta.shape[1]
+
+        def repeated(x: Array) -> Array:
+            return x if len(x) == 1 else jnp.repeat(x, count, axis=0)
+
+        points, weights, n_rep = repeated(points), repeated(weights), jnp.repeat(observed.n_rep, count)
 
         def log_density_near(point: Float[Array, "dataset dim"]) -> LogDensity:
             theta, _ = self.coordinates.inverse(point)
-            log_joint = simulator.log_joint_near(theta, points, weights, observed.n_rep)
+            log_joint = simulator.log_joint_near(theta, points, weights, n_rep)
 
             def log_density(t: Float[Array, "dataset dim"]) -> Float[Array, " dataset"]:
                 theta, log_jacobian = self.coordinates.inverse(t)
@@ -199,8 +231,12 @@ class Summary(eqx.Module):
 
             return log_density
 
-        theta = simulator.improve(self.coordinates.inverse(guess)[0], points, weights, observed.n_rep)
-        return climb(log_density_near, self.coordinates.forward(theta)[0], self.newton_steps)
+        start = self.coordinates.forward(theta.reshape(-1, simulator.dim))[0]
+        expansions = climb(log_density_near, start, self.newton_steps)
+        theta, log_jacobian = self.coordinates.inverse(expansions.point)
+        height = simulator.log_joint(theta, points, weights, n_rep) + log_jacobian
+        log_evidence = (height + log_evidence_beyond(expansions)).reshape(-1, count)
+        return expansions, jnp.maximum(jax.nn.log_softmax(log_evidence), MIN_LOG_SHARE)
 
 
 def _origin(like: Float[Array, "dataset dim"]) -> Expansion:

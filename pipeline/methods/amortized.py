@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
 
+from pipeline.amortized.support import obstacle
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, Task, TrainedMethod
 from pipeline.scenarios.base import Scenario
@@ -16,12 +17,47 @@ if TYPE_CHECKING:
     from pipeline.amortized.inference import Amortized
     from pipeline.amortized.observations import Observations
 
-N_BATCHES = 20  # batches of draws behind the Monte Carlo error of memberships
+
+@dataclass(frozen=True)
+class AmortizedMethod(TrainedMethod):
+    """A posterior network and membership networks, trained jointly on simulations from the prior.
+
+    Attributes:
+        head: the posterior network's last part.
+    """
+
+    head: ClassVar[Literal["flow", "mdn"]] = "flow"
+
+    def obstacle(self, scenario: Scenario) -> str:
+        """Return that a scenario has no simulator in JAX, where it has none."""
+        return obstacle(scenario)
+
+    def fit(self, task: Task) -> Fit:
+        """Refuse: a network must be loaded first."""
+        raise RuntimeError(f"{self.name} fits only after load()")
+
+
+def load_network(
+    scenario: Scenario, head: Literal["flow", "mdn"], checkpoint: Path
+) -> tuple["Amortized", "Observations"]:
+    """Return a trained network, and a data set of the scenario to compile what a fit calls.
+
+    Raises:
+        UserError: the checkpoint is missing, damaged or another network's.
+    """
+    from pipeline.amortized.inference import Amortized
+    from pipeline.amortized.network import Architecture
+    from pipeline.amortized.simulators import get_simulator
+    from pipeline.amortized.training import load
+
+    trained = load(get_simulator(scenario), Architecture(head=head), checkpoint)
+    amortized = Amortized(trained.network)
+    return amortized, amortized.encode(scenario.data_sets([1]))
 
 
 @dataclass(frozen=True)
-class _AmortizedMethod(TrainedMethod):
-    """A posterior network and membership networks, trained jointly on simulations from the prior.
+class _Direct(AmortizedMethod):
+    """The posterior network's draws as they are.
 
     Attributes:
         draws: from the posterior network for each data set.
@@ -29,7 +65,6 @@ class _AmortizedMethod(TrainedMethod):
         train_steps: steps of training, for results that do not depend on the machine's speed.
     """
 
-    head: ClassVar[Literal["flow", "mdn"]]
     draws: int = 1000
     train_s: float | None = 600.0
     train_steps: int | None = None
@@ -41,28 +76,16 @@ class _AmortizedMethod(TrainedMethod):
         from pipeline.amortized.training import Budget, train
 
         budget = Budget(steps=self.train_steps) if self.train_steps else Budget(wall_s=self.train_s)
-        record = train(
-            get_simulator(scenario), Architecture(head=self.head), budget, checkpoint, seed=seed
-        ).record
+        architecture = Architecture(head=self.head)
+        record = train(get_simulator(scenario), architecture, budget, checkpoint, seed=seed).record
         return [PhaseTime("train", record["wall_s"], record["cpu_s"])]
 
     def load(self, scenario: Scenario, checkpoint: Path) -> tuple[Method, list[PhaseTime]]:
-        """Load the network and compile what a fit calls, on a data set of the scenario's own."""
-        from pipeline.amortized.inference import Amortized
-        from pipeline.amortized.network import Architecture
-        from pipeline.amortized.simulators import get_simulator
-        from pipeline.amortized.training import load
-
+        """Load the network and compile what a fit calls."""
         with Stopwatch() as watch:
-            trained = load(get_simulator(scenario), Architecture(head=self.head), checkpoint)
-            amortized = Amortized(trained.network)
-            ready = _Ready(self.draws, amortized)
-            ready.infer(amortized.encode(scenario.data_sets([1])), seed=1)
-        return ready, [watch.phase("build")]
-
-    def fit(self, task: Task) -> Fit:
-        """Refuse: a network must be loaded first."""
-        raise RuntimeError(f"{self.name} fits only after load()")
+            amortized, example = load_network(scenario, self.head, checkpoint)
+            amortized.infer(example, self.draws, seeds=[1])
+        return _Ready(self.draws, amortized), [watch.phase("build")]
 
 
 @dataclass(frozen=True)
@@ -85,40 +108,38 @@ class _Ready(Method):
     draws: int
     amortized: "Amortized"
 
-    def infer(self, observed: "Observations", seed: int) -> tuple[Any, dict[str, np.ndarray]]:
-        """Return draws and, from each of N_BATCHES batches of them, memberships."""
-        drawn = self.amortized.draw(observed, self.draws, [seed])
-        batches = np.array_split(drawn.theta, N_BATCHES, axis=1)
-        each = [self.amortized.memberships(observed, batch) for batch in batches]
-        return drawn, {kind: np.stack([batch[kind][0] for batch in each]) for kind in each[0]}
-
     def fit(self, task: Task) -> Fit:
         """Encode, draw and classify; what is timed ends with unconstrained draws and memberships."""
         with Stopwatch() as watch:
             observed = self.amortized.encode([task.data])
-            drawn, memberships = self.infer(observed, task.seed)
+            drawn, memberships = self.amortized.infer(observed, self.draws, [task.seed])
         unconstrained = drawn.theta[0].astype(float)
-        flat = task.model.constrain(unconstrained)
+        n_obs = len(task.data.y)
         return Fit(
-            flat[None],
+            task.model.constrain(unconstrained)[None],
             [watch.phase("infer")],
             Approximation(_Density(self.amortized, observed), unconstrained),
-            memberships={kind: p[:, : len(task.data.y)].astype(float) for kind, p in memberships.items()},
+            memberships={kind: _normalised(p[0, :, :n_obs]) for kind, p in memberships.items()},
         )
 
 
+def _normalised(p: Float[np.ndarray, "batch obs component"]) -> Float[np.ndarray, "batch obs component"]:
+    """Return probabilities in double precision; single precision rounds their sum."""
+    p = p.astype(float)
+    return p / p.sum(axis=-1, keepdims=True)
+
+
 @register
 @dataclass(frozen=True)
-class AmortizedFlow(_AmortizedMethod):
+class AmortizedFlow(_Direct):
     """A conditional neural spline flow on a learned summary."""
 
     name: ClassVar[str] = "amortized-flow"
-    head: ClassVar[Literal["flow", "mdn"]] = "flow"
 
 
 @register
 @dataclass(frozen=True)
-class AmortizedMdn(_AmortizedMethod):
+class AmortizedMdn(_Direct):
     """An autoregressive mixture density network (Bishop 1994) on the same summary."""
 
     name: ClassVar[str] = "amortized-mdn"

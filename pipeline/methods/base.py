@@ -99,6 +99,10 @@ class Method(abc.ABC):
 
     name: ClassVar[str]
 
+    def obstacle(self, scenario: Scenario) -> str:
+        """Return why the method cannot be applied to a scenario at all, or nothing where it can."""
+        return ""
+
     @abc.abstractmethod
     def fit(self, task: Task) -> Fit:
         """Fit one data set.
@@ -112,7 +116,12 @@ class TrainedMethod(Method):
     """A method that learns once a scenario, from simulations, before it fits any data set.
 
     The workflow trains in a job of its own and hands the checkpoint to ``load`` before the first fit.
+
+    Attributes:
+        network_of: the method whose network this one uses; none of its own is trained then.
     """
+
+    network_of: ClassVar[str] = ""
 
     @abc.abstractmethod
     def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:

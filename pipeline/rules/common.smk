@@ -81,19 +81,30 @@ def method_module(wildcards):
 
 def network_of(wildcards):
     """Return the trained network of a (scenario, method), or nothing for a method that needs none."""
-    if not isinstance(CONFIG.methods[wildcards.method], TrainedMethod):
+    method = CONFIG.methods[wildcards.method]
+    if not isinstance(method, TrainedMethod):
         return []
-    return f"{RUN}/networks/{wildcards.scenario}/{wildcards.method}.checkpoint"
+    owner = method.network_of or wildcards.method
+    return f"{RUN}/networks/{wildcards.scenario}/{owner}.checkpoint"
 
 
 def network_records(wildcards):
     """Return the records of all trainings."""
     return [
         f"{RUN}/networks/{scenario}/{name}.json"
-        for scenario in CONFIG.scenarios
-        for name, method in CONFIG.methods.items()
-        if isinstance(method, TrainedMethod)
+        for scenario, name in CONFIG.cells
+        if isinstance(CONFIG.methods[name], TrainedMethod)
+        and not CONFIG.methods[name].network_of
     ]
+
+
+def network_owners():
+    """Return, by method that uses another one's network, that other one."""
+    return {
+        name: method.network_of
+        for name, method in CONFIG.methods.items()
+        if isinstance(method, TrainedMethod) and method.network_of
+    }
 
 
 def model_of(wildcards):
@@ -102,10 +113,11 @@ def model_of(wildcards):
 
 
 def each_cell(pattern):
-    """Fill a pattern with every (scenario, method)."""
-    return expand(
-        f"{RUN}/{pattern}", scenario=list(CONFIG.scenarios), method=list(CONFIG.methods)
-    )
+    """Fill a pattern with every (scenario, method) that is fitted."""
+    return [
+        f"{RUN}/{pattern}".format(scenario=scenario, method=method)
+        for scenario, method in CONFIG.cells
+    ]
 
 
 def each_reference(pattern):

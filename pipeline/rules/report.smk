@@ -34,7 +34,10 @@ rule examples:
     params:
         run=lambda wildcards, output: Path(output[0]).parent,
         families={name: s.family for name, s in CONFIG.scenarios.items()},
-        methods=list(CONFIG.methods),
+        methods={
+            name: [method for scenario, method in CONFIG.cells if scenario == name]
+            for name in CONFIG.scenarios
+        },
     script:
         "../scripts/examples.py"
 

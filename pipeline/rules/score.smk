@@ -63,5 +63,6 @@ rule collect:
         "../envs/latentbench.yaml"
     params:
         programs=PROGRAM_OF,
+        network_owners=network_owners(),
     script:
         "../scripts/collect.py"

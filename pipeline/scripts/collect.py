@@ -12,6 +12,7 @@ with job(snakemake):
         records=[Path(file) for file in snakemake.input.records],
         references=[Path(file) for file in snakemake.input.references],
         networks=[Path(file) for file in snakemake.input.networks],
+        network_owners=snakemake.params.network_owners,
         models={Path(file).stem: Path(file) for file in snakemake.input.models},
         programs=snakemake.params.programs,
         run_folder=Path(snakemake.output.scores).parent,

@@ -12,7 +12,8 @@ with job(snakemake):
     for scenario, family in snakemake.params.families.items():
         draws = run / "draws" / scenario
         reference = read_posteriors(draws / "reference-1.nc")
-        methods = {name: read_posteriors(draws / f"{name}.nc") for name in snakemake.params.methods}
+        files = {name: draws / f"{name}.nc" for name in snakemake.params.methods[scenario]}
+        methods = {name: read_posteriors(file) for name, file in files.items()}
         if not reference:
             continue
         # The first of the data sets that most methods fitted.

@@ -50,10 +50,11 @@ def test_zero_parameters_are_the_identity():
     np.testing.assert_allclose(log_slope, 0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HEADS)
 def test_density_integrates_to_one(name):
     network = head(name, dim=2)
-    side = jnp.linspace(-12, 12, 481)
+    side = jnp.linspace(-12, 12, 241)
     grid = jnp.stack(jnp.meshgrid(side, side, indexing="ij"), axis=-1).reshape(1, -1, 2)
     for seed in (3, 4):
         context = jr.normal(jr.key(seed), (1, 3))
@@ -61,6 +62,7 @@ def test_density_integrates_to_one(name):
         assert float(jnp.exp(log_q).sum() * (side[1] - side[0]) ** 2) == pytest.approx(1, abs=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HEADS)
 def test_draws_have_the_density_that_they_come_with(name):
     network = head(name, dim=3)
@@ -70,6 +72,7 @@ def test_draws_have_the_density_that_they_come_with(name):
     np.testing.assert_allclose(network.log_prob(u, context), log_q, atol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HEADS)
 def test_draws_follow_the_density(name):
     """One-dimensional: the empirical distribution against the integral of the density."""
@@ -94,6 +97,7 @@ def test_an_element_depends_on_those_before_it_only(name):
     assert difference[0] == 0 and difference[1] == 0 and difference[2] > 1e-3
 
 
+@pytest.mark.slow
 def test_coordinates_invert_and_know_their_slope():
     draws = jr.normal(jr.key(0), (500, 3)) * jnp.array([1.0, 2.0, 0.5]) + 1
     coordinates = Coordinates(draws, ((2.0, 3.0), (0.0, 0.0), (1.0, 0.0)))

@@ -18,6 +18,9 @@ from pipeline.scenarios.base import DataSet
 
 from .networks import shaken, small_network
 
+# Nearly all time goes into compiling.
+pytestmark = pytest.mark.slow
+
 SCENARIOS = ["gmm-ordered", "hmm-ordered"]
 
 
@@ -62,6 +65,40 @@ def test_mixture_features_are_masses():
     np.testing.assert_allclose(masses.sum(1), observed.n_obs, rtol=1e-5)
     total = (observed.y_mean * observed.mask()).sum(1)  # triangles keep the mean
     np.testing.assert_allclose((points * masses).sum(1), total, rtol=1e-3, atol=1e-2)
+
+
+def test_the_starts_lead_to_the_modes_that_matter():
+    """The best mode found is hardly ever below the one that Newton steps find from the true theta."""
+    network = small_network("gmm-ordered")
+    simulator, summary = network.simulator, network.summary
+    simulation = jax.jit(lambda key: simulator.simulate(simulator.prior(200, key=key), key=key))(jr.key(5))
+    points, masses = summary.features.compressed(simulation.observed)
+    n_rep = simulation.observed.n_rep
+
+    def climb(start, points, masses, n_rep):
+        def near(point):
+            log_joint = simulator.log_joint_near(summary.coordinates.inverse(point)[0], points, masses, n_rep)
+
+            def log_density(t):
+                theta, log_jacobian = summary.coordinates.inverse(t)
+                return log_joint(theta) + log_jacobian
+
+            return log_density
+
+        found = newton.climb(near, summary.coordinates.forward(start)[0], 12).point
+        theta, log_jacobian = summary.coordinates.inverse(found)
+        return simulator.log_joint(theta, points, masses, n_rep) + log_jacobian
+
+    @jax.jit
+    def heights():
+        starts = simulator.starts(simulation.theta, points, masses, n_rep)
+        each = [climb(starts[:, i], points, masses, n_rep) for i in range(starts.shape[1])]
+        return jnp.stack(each), climb(simulation.theta, points, masses, n_rep)
+
+    ours, from_truth = heights()
+    assert ours.shape == (2, 200)
+    assert (np.asarray(ours.max(0)) > np.asarray(from_truth) - 0.5).mean() > 0.95
+    assert (np.asarray(ours.min(0)) > np.asarray(from_truth) - 0.5).mean() < 0.9  # one start is not enough
 
 
 def test_newton_steps_find_mode_and_curvature(amortized):

@@ -26,6 +26,7 @@ def in_jax(simulator, n=N, seed=1):
     return jax.jit(lambda: simulator.simulate(simulator.prior(n, key=prior_key), key=data_key))()
 
 
+@pytest.mark.slow
 def test_parameters_have_the_prior_of_the_numpy_simulator(simulator):
     simulation = in_jax(simulator)
     found = simulator.constrain(simulation.theta)
@@ -47,6 +48,7 @@ def statistics(y_mean, z, n_obs):
     return [y[0], y[-1], y.mean(), y.std(), lagged, (z == 0).mean(), (z[1:] == z[:-1]).mean(), z[0]]
 
 
+@pytest.mark.slow
 def test_observations_have_the_distribution_of_the_numpy_simulator(simulator):
     theta, z, observed = in_jax(simulator)
     found = [statistics(observed.y_mean[i], z[i], int(observed.n_obs[i])) for i in range(N)]
@@ -62,12 +64,14 @@ def test_observations_have_the_distribution_of_the_numpy_simulator(simulator):
     assert stats.kstest(scaled[:, 3], stats.norm(0, simulator.scenario.sd).cdf).pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_unconstraining_inverts_constraining(simulator):
     with jax.enable_x64(True):
         theta = simulator.prior(50, key=jr.key(3))
         np.testing.assert_allclose(simulator.unconstrain(simulator.constrain(theta)), theta, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_padding_does_not_count(simulator):
     theta, _, observed = in_jax(simulator, n=6)
     noise = 100 * (1 - observed.mask())
@@ -78,6 +82,7 @@ def test_padding_does_not_count(simulator):
     )
 
 
+@pytest.mark.slow
 def test_marginal_of_short_chains_is_the_sum_over_paths():
     """The HMM's pairwise matrix products, for odd and even lengths, against all 2^T paths."""
     import itertools

@@ -12,7 +12,7 @@ from pipeline.methods import get_method, method_names
 from pipeline.scenarios import get_scenario
 from pipeline.stan.build import build
 from pipeline.stan.gaussian import GaussianMixture
-from tests.methods.contract import check_density, check_method, run, shifted
+from tests.methods.contract import check_density, check_method, ready, run, shifted
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,11 +24,16 @@ def problem(request):
     return scenario, data, build(ROOT / "stan" / scenario.stan_program)
 
 
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    return tmp_path_factory.mktemp("networks")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", method_names())
-def test_methods_fulfil_the_contract(name, problem):
+def test_methods_fulfil_the_contract(name, problem, networks):
     scenario, data, built = problem
-    check_method(get_method(name, {}), scenario, data, built)
+    check_method(ready(get_method(name, {}), scenario, networks), scenario, data, built)
 
 
 @pytest.mark.slow

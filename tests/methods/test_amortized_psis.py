@@ -1,0 +1,76 @@
+"""Resampling and acceptance of the corrected amortized posterior, on a target of known moments."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.amortized.inference import Draws
+from pipeline.methods.amortized_psis import _Ready, accepted_pareto_k, resample
+
+
+def test_the_limit_is_the_papers():
+    assert accepted_pareto_k(100) == pytest.approx(0.5)
+    assert accepted_pareto_k(1000) == pytest.approx(2 / 3)
+    assert accepted_pareto_k(2200) < 0.7
+    assert accepted_pareto_k(10**6) == 0.7
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=40), st.integers(1, 60), st.integers(0, 99))
+def test_draws_come_as_often_as_their_weights_say(log_weights, n_draws, seed):
+    log_weights = np.array(log_weights)
+    index = resample(log_weights, n_draws, np.random.default_rng(seed))
+    count = np.bincount(index, minlength=len(log_weights))
+    share = np.exp(log_weights - log_weights.max())
+    assert count.sum() == n_draws
+    assert (np.abs(count - n_draws * share / share.sum()) < 1 + 1e-6).all()
+
+
+def test_resampled_draws_are_in_random_order():
+    index = resample(np.zeros(1000), 1000, np.random.default_rng(1))
+    assert abs(np.corrcoef(index, np.arange(1000))[0, 1]) < 0.15
+
+
+class Model:
+    """Stan's side of a target without constraints."""
+
+    def constrain(self, x):
+        return x
+
+
+class Task:
+    data, seed, model = None, 3, Model()
+
+
+class Proposals:
+    """Draws from N(0, scale), for the target N(1, 1)."""
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def encode(self, data_sets):
+        return data_sets
+
+    def propose(self, observed, n_draws, seeds):
+        theta = self.scale * np.random.default_rng(seeds[0]).normal(size=(1, n_draws, 1))
+        log_q = -0.5 * (theta[..., 0] / self.scale) ** 2 - np.log(self.scale)
+        return Draws(theta, log_q), -0.5 * (theta[..., 0] - 1) ** 2
+
+
+def test_accepted_draws_follow_the_target():
+    fit = _Ready(4000, 1000, Proposals(2.0)).fit(Task())
+    assert [phase.phase for phase in fit.phases] == ["infer", "correct"] and not fit.note
+    assert fit.flat.shape == (1, 1000, 1)
+    assert fit.flat.mean() == pytest.approx(1, abs=0.1) and fit.flat.std() == pytest.approx(1, abs=0.08)
+
+
+def test_too_narrow_proposals_are_not_accepted(monkeypatch):
+    class Escalated(Exception):
+        pass
+
+    def by_name(self, flat):
+        raise Escalated
+
+    monkeypatch.setattr(Model, "by_name", by_name, raising=False)
+    with pytest.raises(Escalated):
+        _Ready(4000, 1000, Proposals(0.3)).fit(Task())
