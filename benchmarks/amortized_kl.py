@@ -21,7 +21,7 @@ from pipeline.amortized.simulators import get_simulator
 from pipeline.amortized.training import load
 from pipeline.scenarios import get_scenario
 
-CHUNK = 20
+CHUNK = 4
 
 
 def measure(amortized: Amortized, n_datasets: int, n_draws: int, seed: int = 90_000) -> dict:

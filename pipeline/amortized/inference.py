@@ -44,6 +44,8 @@ class Amortized:
     def __init__(self, network: Network):
         self.network = network
         self.simulator = network.simulator
+        # Apart from the rest, because it takes longest to compile and everything needs it.
+        self._summarise = eqx.filter_jit(lambda network, observed: network.summarise(observed))
         self._draw = eqx.filter_jit(_draw)
         self._infer = eqx.filter_jit(_infer)
         self._propose = eqx.filter_jit(_propose)
@@ -58,7 +60,8 @@ class Amortized:
         """Return draws for each data set, one seed a data set."""
         parts = []
         for batch, used, padded in _batches(observed, seeds):
-            theta, log_q = self._draw(self.network, batch, jnp.asarray(padded), n_draws)
+            summarised = self._summarise(self.network, batch)
+            theta, log_q = self._draw(self.network, summarised, jnp.asarray(padded), n_draws)
             parts.append((np.asarray(theta)[:used], np.asarray(log_q)[:used]))
         return Draws(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
@@ -68,7 +71,8 @@ class Amortized:
         """Return draws and, from evenly spaced ones in N_BATCHES batches, mean membership probabilities."""
         drawn, means = [], []
         for batch, used, padded in _batches(observed, seeds):
-            parts, found = self._infer(self.network, batch, jnp.asarray(padded), n_draws)
+            summarised = self._summarise(self.network, batch)
+            parts, found = self._infer(self.network, batch, summarised, jnp.asarray(padded), n_draws)
             drawn.append([np.asarray(part)[:used] for part in parts])
             means.append({kind: np.asarray(p)[:used] for kind, p in found.items()})
         draws = Draws(*(np.concatenate(part) for part in zip(*drawn, strict=True)))
@@ -80,7 +84,8 @@ class Amortized:
         """Return draws and the log target at each, for importance weights."""
         drawn, targets = [], []
         for batch, used, padded in _batches(observed, seeds):
-            *parts, log_p = self._propose(self.network, batch, jnp.asarray(padded), n_draws)
+            summarised = self._summarise(self.network, batch)
+            *parts, log_p = self._propose(self.network, batch, summarised, jnp.asarray(padded), n_draws)
             drawn.append([np.asarray(part)[:used] for part in parts])
             targets.append(np.asarray(log_p)[:used])
         draws = Draws(*(np.concatenate(part) for part in zip(*drawn, strict=True)))
@@ -92,7 +97,8 @@ class Amortized:
         """Return the normalised log density of the amortized posterior at given points."""
         parts = []
         for batch, used, index in _batches(observed, range(len(theta))):
-            values = self._density(self.network, batch, jnp.asarray(theta[index], jnp.float32))
+            summarised = self._summarise(self.network, batch)
+            values = self._density(self.network, summarised, jnp.asarray(theta[index], jnp.float32))
             parts.append(np.asarray(values)[:used])
         return np.concatenate(parts)
 
@@ -121,26 +127,25 @@ def _batches(observed: Observations, items: Sequence[int]):
         start += used
 
 
-def _draw(network: Network, observed: Observations, seeds: Array, n_draws: int) -> tuple[Array, Array]:
-    return network.sample(network.summarise(observed), n_draws, keys=jax.vmap(jr.key)(seeds))
+def _draw(network: Network, summarised: Summarised, seeds: Array, n_draws: int) -> tuple[Array, Array]:
+    return network.sample(summarised, n_draws, keys=jax.vmap(jr.key)(seeds))
 
 
 def _propose(
-    network: Network, observed: Observations, seeds: Array, n_draws: int
+    network: Network, observed: Observations, summarised: Summarised, seeds: Array, n_draws: int
 ) -> tuple[Array, Array, Array]:
-    theta, log_q = _draw(network, observed, seeds, n_draws)
+    theta, log_q = _draw(network, summarised, seeds, n_draws)
     return theta, log_q, network.simulator.log_joint_of_draws(theta, observed)
 
 
-def _density(network: Network, observed: Observations, theta: Array) -> Array:
-    summarised: Summarised = network.summarise(observed)
+def _density(network: Network, summarised: Summarised, theta: Array) -> Array:
     return network.log_density(summarised, theta)
 
 
 def _infer(
-    network: Network, observed: Observations, seeds: Array, n_draws: int
+    network: Network, observed: Observations, summarised: Summarised, seeds: Array, n_draws: int
 ) -> tuple[tuple[Array, Array], dict[str, Array]]:
-    theta, log_q = _draw(network, observed, seeds, n_draws)
+    theta, log_q = _draw(network, summarised, seeds, n_draws)
     step = max(1, n_draws // N_MEMBERSHIP_DRAWS)
     return (theta, log_q), _membership_batches(network, observed, theta[:, ::step], N_BATCHES)
 

@@ -20,6 +20,8 @@ from pipeline.scenarios.base import Scenario
 from pipeline.scenarios.gmm_ordered import GmmOrdered
 from pipeline.scenarios.hmm_ordered import HmmOrdered
 
+ROWS_AT_ONCE = 4096  # data sets times draws in one evaluation of the log joint
+
 
 class Simulation(NamedTuple):
     """Draws from the joint distribution of parameters, components and observations.
@@ -132,8 +134,13 @@ class Simulator(abc.ABC):
     ) -> Float[Array, "dataset draw"]:
         """Return the log target of each draw, given its data set."""
         mask = observed.mask()
-        along_draws = jax.vmap(lambda t: self.log_joint(t, observed.y_mean, mask, observed.n_rep), 1, 1)
-        return along_draws(theta)
+        # Some draws at a time, so that memory does not grow with their number.
+        each = jax.lax.map(
+            lambda t: self.log_joint(t, observed.y_mean, mask, observed.n_rep),
+            jnp.swapaxes(theta, 0, 1),
+            batch_size=max(1, min(ROWS_AT_ONCE // len(theta), theta.shape[1])),
+        )
+        return each.T
 
 
 def ordered_normals(
