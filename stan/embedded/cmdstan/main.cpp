@@ -95,7 +95,14 @@ bool run(const std::string& program, const std::vector<std::string>& words) {
   const std::unique_ptr<stan::model::model_base> model(&new_model(*data, seed, &std::cout));
 
   Session session(command_line, *model);
-  const int status = run_method(session);
+  int status = 0;
+  try {
+    session.write_headers();
+    status = run_method(session);
+  } catch (const std::ios_base::failure&) {
+    session.outputs.check_written();  // names the file and the reason
+    throw;
+  }
   session.outputs.check_written();
   write_profile(config.output);
   return status == 0;

@@ -59,8 +59,10 @@ JsonWriter Outputs::json(const std::string& path, int sig_figs) {
 void Outputs::check_written() {
   for (auto& [path, stream] : opened_) {
     stream->exceptions(std::ofstream::goodbit);
+    const bool failed = stream->bad();
+    stream->clear();
     errno = 0;
-    if (!stream->flush())
+    if (!stream->flush() || failed)
       throw std::runtime_error("Can't write output file \"" + path + "\"" +
                                (errno != 0 ? std::string(": ") + std::strerror(errno) : ""));
   }
@@ -86,8 +88,10 @@ Session::Session(const CommandLine& command_line, stan::model::model_base& model
     init_file.clear();
   }
   inits = read_contexts(init_file, num_chains, id);
+}
 
-  if (config.output.save_cmdstan_config) write_config_file();
+void Session::write_headers() {
+  if (config_file) write_config(*config_file);
   for (auto& writer : samples) write_header(writer);
   if (all_paths) write_header(*all_paths);
   for (auto& writer : diagnostics) write_diagnostic_header(writer);
@@ -118,6 +122,8 @@ void Session::open_writers() {
     for (const auto& name : chain_files(output.file, "_metric", ".json", num_chains, id))
       metrics.push_back(outputs.json(name, sig_figs));
   }
+  if (output.save_cmdstan_config)
+    config_file.emplace(outputs.json(split_suffix(output.file).first + "_config.json", sig_figs));
   while (samples.size() < num_chains) samples.emplace_back(nullptr);
   while (diagnostics.size() < num_chains) diagnostics.emplace_back(nullptr);
   while (structured_diagnostics.size() < num_chains) structured_diagnostics.emplace_back(nullptr);
@@ -161,8 +167,7 @@ void Session::write_diagnostic_header(CsvWriter& writer) const {
   for (const auto& line : command_line.list()) writer(line);
 }
 
-void Session::write_config_file() const {
-  JsonWriter writer(open_output(split_suffix(config.output.file).first + "_config.json", sig_figs));
+void Session::write_config(JsonWriter& writer) const {
   writer.begin_record();
   writer.write("stan_major_version", stan::MAJOR_VERSION);
   writer.write("stan_minor_version", stan::MINOR_VERSION);

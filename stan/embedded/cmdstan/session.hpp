@@ -49,8 +49,8 @@ class Session {
   /// Reads initial values and opens all output files; throws where either fails.
   Session(const CommandLine& command_line, stan::model::model_base& model);
 
-  /// Writes what a CSV file starts with: versions, model, time, configuration, stanc's flags.
-  void write_header(CsvWriter& writer) const;
+  /// Writes what each file starts with: versions, model, time, configuration, stanc's flags.
+  void write_headers();
 
   const CommandLine& command_line;
   const Config& config;
@@ -77,12 +77,14 @@ class Session {
   std::vector<CsvWriter> diagnostics;
   std::vector<JsonWriter> structured_diagnostics;
   std::vector<JsonWriter> metrics;
+  std::optional<JsonWriter> config_file;
 
  private:
   void open_writers();
   void open_pathfinder_writers();
-  void write_config_file() const;
+  void write_header(CsvWriter& writer) const;
   void write_diagnostic_header(CsvWriter& writer) const;
+  void write_config(JsonWriter& writer) const;
 };
 
 }  // namespace embedded
