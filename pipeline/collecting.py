@@ -50,7 +50,8 @@ def collect(
     timing, status, certificates = [], [], []
     for scenario, program in programs.items():
         built = json.loads(models[program].read_text())
-        timing.append((scenario, None, "stan", "build", built["compile_wall_s"], None, None, None))
+        cost = built["compile_wall_s"], built["compile_cpu_s"]
+        timing.append((scenario, None, "stan", "build", *cost, None, None))
     for file in networks:
         users = [file.stem, *(user for user, owner in network_owners.items() if owner == file.stem)]
         for t in json.loads(file.read_text())["phases"]:
@@ -60,6 +61,13 @@ def collect(
         cell = {"scenario": file.parent.name, "method": file.stem}
         status += [{**cell, **row} for row in json.loads(file.read_text())]
     ess = {(row["scenario"], row["method"], row["dataset"]): row["ess_bulk_min"] for row in status}
+    # A reference's is its certificate's: of the attempt that was timed, over parameters and log density.
+    ess |= {
+        (file.parent.name, file.stem, row["dataset"]): row["extra"][-1]["ess_bulk_min"]
+        for file in references
+        for row in json.loads(file.read_text())["data_sets"]
+        if row["extra"]
+    }
     for file in [*records, *references]:
         scenario, method = file.parent.name, file.stem
         record = json.loads(file.read_text())

@@ -27,6 +27,18 @@ def record(*rows):
     return {"cores": 2, "data_sets": [dict(zip(keys, (*row, [timing], []), strict=True)) for row in rows]}
 
 
+def reference_record(*rows):
+    """A reference's record: the second data set took two attempts, the fourth raised and has none."""
+    made = record(*rows)
+    sizes = {0: [4000.0], 1: [300.0, 5000.0], 2: [350.0], 4: [4000.0]}
+    for row in made["data_sets"]:
+        row["extra"] = [
+            {"attempt": attempt, "ess_bulk_min": size}
+            for attempt, size in enumerate(sizes.get(row["dataset"], []), start=1)
+        ]
+    return made
+
+
 @pytest.fixture
 def run(tmp_path):
     """A run of five data sets: scored, failed, reference uncertified, timed out, not a number."""
@@ -41,12 +53,12 @@ def run(tmp_path):
         states = [(i, "ok", "") for i in range(5)]
         if number == 2:
             states[2] = (2, "uncertified", "R-hat 1.02")
-        (tmp_path / f"fits/s/reference-{number}.json").write_text(json.dumps(record(*states)))
+        (tmp_path / f"fits/s/reference-{number}.json").write_text(json.dumps(reference_record(*states)))
     fitted = record(
         (0, "ok", ""), (1, "failed", "diverged"), (2, "ok", ""), (3, "timeout", "10 s"), (4, "ok", "")
     )
     (tmp_path / "fits/s/m.json").write_text(json.dumps(fitted))
-    (tmp_path / "models/p.json").write_text(json.dumps({"compile_wall_s": 3.0}))
+    (tmp_path / "models/p.json").write_text(json.dumps({"compile_wall_s": 3.0, "compile_cpu_s": 2.5}))
     score_cell(
         scenario="s",
         method="m",
@@ -93,6 +105,10 @@ def test_only_certified_successes_are_scored(run):
 def test_timings_carry_effective_sizes(run):
     timings = pd.read_csv(run / "timings.csv")
     build = timings[timings.phase == "build"]
-    assert list(build.wall_s) == [3.0] and build.dataset.isna().all()
+    assert list(build.wall_s) == [3.0] and list(build.cpu_s) == [2.5] and build.dataset.isna().all()
     ess = timings[timings.method == "m"].set_index("dataset").ess_bulk_min
     assert ess[0] > 500 and ess[2] > 500 and np.isnan(ess[1])
+    for reference in ("reference-1", "reference-2"):
+        sizes = timings[timings.method == reference].set_index("dataset").ess_bulk_min
+        assert list(sizes[[0, 1, 2, 4]]) == [4000, 5000, 350, 4000], "the last attempt's, which was timed"
+        assert np.isnan(sizes[3])

@@ -111,8 +111,9 @@ def test_times_are_split_by_phase(tables):
     timings = tables["timings"]
     fits = timings[timings.method == "nuts"].groupby(["scenario", "dataset"]).phase.agg(set)
     assert all(phases == {"warmup", "sample"} for phases in fits)
-    assert (timings.dropna(subset="cpu_s").cpu_s > 0).all()
-    assert (timings[timings.method == "nuts"].ess_bulk_min > 50).all()
+    assert (timings.cpu_s > 0).all()
+    of_nuts = timings.method.isin(["nuts", "reference-1", "reference-2"])
+    assert (timings[of_nuts].ess_bulk_min > 50).all()
 
 
 def test_a_second_run_has_nothing_to_do(finished):
