@@ -1,32 +1,27 @@
-"""How a run's wall time divides: start-up and imports, work, and what Snakemake and waiting add.
+"""How a finished run's wall time divides: the stages' work, start-up and imports, Snakemake, idle cores.
 
-Usage: python benchmarks/overhead.py results/default WALL_S
+    python benchmarks/overhead.py results/default [WALL_S]
 
-WALL_S is the wall time of the whole `snakemake` command, as `time` tells it. Prints the share of each part of
-the cores' time, by rule, and the largest memory that one job took. Only shares mean something elsewhere.
+WALL_S is the wall time of the whole `snakemake` command, as `time` tells it; without it, the time from the
+first job's start to the last one's end counts. The report has the same table, which lacks its own job.
 """
 
-import json
 import sys
 from pathlib import Path
 
-import pandas as pd
+from pipeline.job_costs import IDLE, SNAKEMAKE, STARTUP, read_job_costs, share_out
 
 
 def main() -> None:
     """Print the breakdown."""
-    run, wall_s = Path(sys.argv[1]), float(sys.argv[2])
-    costs = pd.DataFrame([json.loads(f.read_text().splitlines()[-1]) for f in (run / "logs").rglob("*.log")])
-    cores = costs["threads"].max()
-    # A job that takes all cores makes them wait while it starts, so its seconds count for each of them.
-    costs["startup"] = costs["startup_s"] * costs["threads"] / (cores * wall_s)
-    costs["work"] = costs["work_s"] * costs["threads"] / (cores * wall_s)
-    by_rule = costs.groupby("rule")[["startup", "work"]].sum()
-    by_rule["jobs"] = costs.groupby("rule").size()
-    print(by_rule.sort_values("work", ascending=False).to_string(float_format="{:.1%}".format))
-    startup, work = by_rule["startup"].sum(), by_rule["work"].sum()
-    print(f"\nwork {work:.1%}; start-up and imports {startup:.1%}; the rest {1 - work - startup:.1%}")
-    print(f"largest job: {costs['peak_mib'].max():.0f} MiB")
+    wall_s = float(sys.argv[2]) if len(sys.argv) > 2 else None
+    found = share_out(read_job_costs(Path(sys.argv[1])), wall_s)
+    parts = found.parts.set_index("part")
+    formats = {"share": "{:.1%}".format, "jobs": "{:.0f}".format}
+    print(parts.to_string(formatters=formats, float_format="{:.0f}".format, na_rep=""))
+    overhead = parts["share"][[STARTUP, SNAKEMAKE]].sum()
+    print(f"\n{found.wall_s:.0f} s on {found.cores} cores; start-up, imports and Snakemake {overhead:.1%},")
+    print(f"cores without a job {parts['share'][IDLE]:.1%}; largest job {parts['peak_mib'].max():.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import resource
 import sys
 import time
@@ -35,10 +36,11 @@ class _Tee:
 def job(snakemake: Any) -> Iterator[Any]:
     """Run a script's block: messages go to the terminal and the log; a UserError ends it without a traceback.
 
-    The log's last line tells, as JSON, what the job cost: start-up (the process and its imports), work, and
-    the peak memory of the process and of its largest child. ``benchmarks/overhead.py`` adds these up.
+    The log's last line tells, as JSON, what the job cost: start-up (the process and its imports), work, CPU
+    time of the process and its children, and the peak memory of the process and of its largest child.
+    ``pipeline.job_costs`` adds these up.
     """
-    started = time.time()
+    startup_s, started = _age_s(), time.monotonic()
     log_file = Path(snakemake.log[0])
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("w") as log:
@@ -51,11 +53,23 @@ def job(snakemake: Any) -> Iterator[Any]:
         cost = {
             "rule": snakemake.rule,
             "threads": snakemake.threads,
-            "startup_s": started - psutil.Process().create_time(),
-            "work_s": time.time() - started,
+            "ended": time.time(),
+            "startup_s": startup_s,
+            "work_s": time.monotonic() - started,
+            "cpu_s": sum(os.times()[:4]),
             "peak_mib": _peak_mib(resource.RUSAGE_SELF) + _peak_mib(resource.RUSAGE_CHILDREN),
         }
         log.write(json.dumps(cost) + "\n")
+
+
+def _age_s() -> float:
+    """Return for how long this process has existed."""
+    stat = Path("/proc/self/stat")
+    if not stat.exists():
+        return time.time() - psutil.Process().create_time()
+    # On Linux psutil adds up from a time of boot in whole seconds, which would be off by up to one.
+    start_ticks = int(stat.read_text().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - start_ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_mib(who: int) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import UserError
+from pipeline.job_costs import read_job_costs
 from pipeline.report.examples import Example, read_examples
 
 REFERENCE_METHODS = ("reference-1", "reference-2")
@@ -72,6 +73,7 @@ class Run:
         certificates: one row an attempt at a reference run (certificates.csv).
         provenance: what ran where (provenance.json).
         examples: plot-ready arrays of one data set a scenario (examples.nc), where there are any.
+        job_costs: one row a finished job (logs/).
     """
 
     folder: Path
@@ -81,6 +83,7 @@ class Run:
     certificates: pd.DataFrame
     provenance: dict[str, Any]
     examples: dict[str, Example]
+    job_costs: pd.DataFrame
 
     @property
     def name(self) -> str:
@@ -118,6 +121,7 @@ def read_run(folder: Path) -> Run:
         certificates=tables["certificates.csv"],
         provenance=_read_json(folder / "provenance.json"),
         examples=read_examples(examples_file) if examples_file.exists() else {},
+        job_costs=read_job_costs(folder),
     )
 
 

@@ -98,6 +98,7 @@ def render_html(run: Run) -> str:
             "certificates": tables.certificates(run),
             "worst": tables.worst(run),
             "fits": tables.fits(run),
+            "jobs": tables.jobs(run),
         },
         "provenance": describe(run.provenance),
         "kicker": _kicker(run),

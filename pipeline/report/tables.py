@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.report.cells import Column, Table, make_table, number
+from pipeline.job_costs import share_out
+from pipeline.report.cells import Column, Table, make_table, number, seconds
 from pipeline.report.inputs import REFERENCE_METHODS, Run
 from pipeline.report.scoring import METRICS, VERDICT_WORDS, Judgement, kind_of
 
@@ -227,6 +228,27 @@ def timings(rows: Iterable[Mapping[str, Any]]) -> Table:
         note="Wall time, CPU time and effective sample size are medians over data sets.",
         empty="No fit was timed.",
     )
+
+
+def jobs(run: Run) -> Table:
+    """One row a part of the run: its share of the wall time, CPU time and memory."""
+    columns = (
+        Column("part", "Part of the run"),
+        Column("share", "Share of the time", "percent"),
+        Column("jobs", "Jobs", "integer"),
+        Column("cpu_s", "CPU time", "seconds", term="cpu-time"),
+        Column("peak_mib", "Largest job, MiB", "integer"),
+    )
+    title, empty = "Where the run’s time and memory went", "The run’s folder has no logs of its jobs."
+    if run.job_costs.empty:
+        return make_table("jobs", title, columns, [], empty=empty)
+    found = share_out(run.job_costs)
+    note = (
+        f"{seconds(found.wall_s)} from the first job to the last on {found.cores} "
+        f"core{'' if found.cores == 1 else 's'}, this report’s own job not counted. A job that takes all "
+        "cores counts for each of them. Memory: peak of the job’s process plus that of its largest child."
+    )
+    return make_table("jobs", title, columns, found.parts, note=note)
 
 
 def verdict_reasons(judgements: Mapping[tuple[str, str], Judgement]) -> Table:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -150,9 +151,23 @@ def test_an_unknown_metric_is_refused_by_name(run: Run):
 def test_infinite_scores_do_not_break_the_tables(run: Run):
     scores = run.scores.copy()
     scores.loc[scores["metric"] == "log_sd_ratio", "value"] = -np.inf
-    wild = Run(run.folder, scores, run.timings, run.status, run.certificates, run.provenance, {})
+    wild = replace(run, scores=scores)
     summary = summarise(scores)
     infinite = [r for r in _rows(tables.aggregates(summary)) if r["metric"] == "log_sd_ratio"]
     assert {row["value"] for row in infinite} == {"Infinity"}
     assert _rows(tables.worst(wild))[0]["ratio"] == "Infinity"
     assert judge_all(scores, run.status, summary)["gmm-ordered", "pathfinder"].label == "biased"
+
+
+def test_parts_of_the_run_add_up_and_name_the_largest_job(run: Run):
+    table = tables.jobs(run)
+    rows = {row["part"]: row for row in _rows(table)}
+    assert sum(float(row["share"]) for row in rows.values()) == pytest.approx(1)
+    assert float(rows["references"]["share"]) == pytest.approx(290 / (2 * 377.7))
+    assert rows["fits"]["peak_mib"] == "410" and rows["start-up and imports"]["peak_mib"] == ""
+    assert table.note.startswith("6 min 18 s from the first job to the last on 2 cores")
+
+
+def test_a_run_without_logs_says_so(run: Run):
+    table = tables.jobs(replace(run, job_costs=run.job_costs.iloc[:0]))
+    assert not table.rows and "no logs" in table.empty
