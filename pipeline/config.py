@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from pipeline.checkout import CHECKOUT, require
 from pipeline.errors import UserError
 from pipeline.methods import get_method
 from pipeline.methods.base import Method, TrainedMethod
@@ -16,7 +17,7 @@ from pipeline.scenarios import get_scenario
 from pipeline.scenarios.base import Scenario
 from pipeline.settings import construct, did_you_mean
 
-SCHEMA_FILE = Path(__file__).parents[1] / "config" / "schema.yaml"
+SCHEMA_FILE = CHECKOUT / "config" / "schema.yaml"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Co
         UserError: what was found, where, what is allowed.
     """
     files = [Path(f) for f in files]
-    schema = yaml.safe_load(SCHEMA_FILE.read_text())
+    schema = yaml.safe_load(require(SCHEMA_FILE).read_text())
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(raw), key=lambda e: list(e.path))
     if errors:
         raise UserError("\n".join(_describe(error, files) for error in errors))

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-STAN_FOLDER = Path(__file__).parents[2] / "stan"
+from pipeline.checkout import CHECKOUT
+
+STAN_FOLDER = CHECKOUT / "stan"
 
 Family = Literal["mixture", "hmm"]
 FAMILIES: tuple[Family, ...] = ("mixture", "hmm")

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from pipeline.checkout import CHECKOUT, require
 from pipeline.stan import cache
 from pipeline.stan.compiler import run_compiler
 from pipeline.stan.processes import Finished, Processes
 from pipeline.stan.toolchain import Embedded
 
-SOURCES = Path(__file__).parents[2] / "stan" / "embedded"
+SOURCES = CHECKOUT / "stan" / "embedded"
 COST = "cost.json"
 EXPORTS = SOURCES / "bridgestan" / "exports.map"
 # Begun first, by the processor time that they took (39 down to 8 s; a model takes 25 to 35), so that none of
@@ -77,8 +78,10 @@ def build_program(
     """Compile and link a program from the C++ code that stanc made of it.
 
     Raises:
-        UserError: the compiler fails, the disk is full or the cache folder cannot be written.
+        UserError: the compiler fails, the disk is full, the cache folder cannot be written, or the driver's
+            sources are missing because the package runs outside a checkout.
     """
+    require(SOURCES)
     model = _unit(tools, name, "model", None, cpp_code, b"")
     # The model's object comes first: of functions that several objects hold, the linker takes the first.
     units = [model, *_common_units(tools, "cmdstan"), *_common_units(tools, "bridgestan")]
