@@ -1,9 +1,15 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
 
 from pipeline.stan.build import Built, build
+
+# Networks of one architecture compile many times over in these tests; processes that they start inherit this.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(user_cache_path("latentbench-tests") / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 
 
 @pytest.fixture(scope="session")
