@@ -55,7 +55,7 @@ def read_header(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             header = json.loads(file.readline())
-        header["identity"]["versions"], header["record"]
+        _ = header["identity"]["versions"], header["record"]
     except OSError as error:
         raise UserError(
             f"{path}: cannot read this checkpoint ({error.strerror}). Train one first."

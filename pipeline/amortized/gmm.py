@@ -221,8 +221,8 @@ def _maximise(
     """
     y, weight = jnp.broadcast_arrays(y, weight)
 
-    def step(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        pi, mu, _ = state
+    def step(_index: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        pi, mu, _variance = state
         residual = y[:, None] - mu[..., None]
         r = jax.nn.softmax(jnp.log(pi)[..., None] - 0.5 * precision[..., None] * residual**2, axis=1)
         r = r * weight[:, None]

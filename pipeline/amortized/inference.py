@@ -118,12 +118,12 @@ class Amortized:
 
 def _batches(observed: Observations, items: Sequence[int]):
     """Yield batches of a few fixed sizes, how many of each are real, and the real and repeated items."""
-    items, n, start = np.asarray(items), len(observed.n_obs), 0
+    numbers, n, start = np.asarray(items), len(observed.n_obs), 0
     while start < n:
         used = min(n - start, BATCH_SIZES[-1])
         size = next(size for size in BATCH_SIZES if size >= used)
         index = np.minimum(start + np.arange(size), n - 1)
-        yield jax.tree.map(lambda leaf, index=index: leaf[index], observed), used, items[index]
+        yield jax.tree.map(lambda leaf, index=index: leaf[index], observed), used, numbers[index]
         start += used
 
 

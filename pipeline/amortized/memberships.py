@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pipeline.amortized.layers import Mlp
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import Simulator
+from pipeline.scenarios.hmm_ordered import HmmOrdered
 
 N_TRAINED = 32  # observations of each data set in a mixture's membership loss
 
@@ -123,7 +124,9 @@ class HmmClassifier(Memberships):
             following = coefficients[-1] + (height * jnp.tanh(slope * (logit + score) + place)).sum(0)
             return following, logit
 
-        initial = self.simulator.scenario.initial
+        scenario = self.simulator.scenario
+        assert isinstance(scenario, HmmOrdered)
+        initial = scenario.initial
         start = jnp.zeros_like(score[:2]).at[0].set(jnp.log(initial[1]) - jnp.log(initial[0]))
         _, messages = jax.lax.scan(step, start, jnp.stack([score, score[::-1]], axis=1))
         filtering = messages[:, 0] + score

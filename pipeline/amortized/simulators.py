@@ -45,7 +45,7 @@ class Simulator(abc.ABC):
         scenario: whose settings hold the prior, the sizes and the known standard deviation.
     """
 
-    scenario: Scenario
+    scenario: GmmOrdered | HmmOrdered
 
     @property
     @abc.abstractmethod

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -224,7 +224,7 @@ def _update(
     # A batch whose gradient is not finite teaches nothing.
     is_finite = jnp.isfinite(optax.global_norm(gradient))
     gradient = jax.tree.map(lambda g: jnp.where(is_finite, g, 0), gradient)
-    updates, moments = optimiser.update(gradient, state.moments)
+    updates, moments = optimiser.update(cast(optax.Updates, gradient), state.moments)
     network = eqx.apply_updates(state.network, jax.tree.map(lambda u: -rate * u, updates))
     # Early on the average follows quickly, so that it does not remember the start.
     decay = jnp.minimum(recipe.decay, (state.step + 1) / (state.step + 10))
