@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from pipeline.calibration.settings import Checks
 from pipeline.errors import UserError
 from pipeline.methods import get_method
 from pipeline.methods.base import Method, TrainedMethod
@@ -30,6 +31,7 @@ class Config:
     n_datasets: dict[str, int]
     methods: dict[str, Method]
     reference: Reference
+    checks: Checks
     raw: dict[str, Any]
 
     @property
@@ -86,6 +88,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
         n_datasets=sizes,
         methods=methods,
         reference=construct(Reference, raw.get("reference", {}), "reference"),
+        checks=construct(Checks, raw.get("checks", {}), "checks"),
         raw=dict(raw),
     )
 

@@ -1,0 +1,32 @@
+# Simulation-based checks of trained networks: calibration, recovery, accuracy, a flag for strange data.
+
+
+def checks_of_networks(wildcards=None):
+    """Return the summaries of all networks that are checked by themselves."""
+    return [
+        f"{RUN}/checks/{scenario}/{name}.json"
+        for scenario in CONFIG.scenarios
+        for name, method in CONFIG.methods.items()
+        if isinstance(method, TrainedMethod) and method.is_checked
+    ]
+
+
+rule check:
+    input:
+        network=network_of,
+        sources=lambda wildcards: scenario_sources(wildcards)
+        + sources_of("pipeline.checking"),
+    output:
+        summary=f"{RUN}/checks/{{scenario}}/{{method}}.json",
+        table=f"{RUN}/checks/{{scenario}}/{{method}}.parquet",
+    log:
+        f"{RUN}/logs/check/{{scenario}}-{{method}}.log",
+    conda:
+        "../envs/latentbench.yaml"
+    # JAX spreads over all cores by itself.
+    threads: workflow.cores
+    params:
+        scenario_settings=prior_settings,
+        checks_settings=json.dumps(config.get("checks", {}), sort_keys=True),
+    script:
+        "../scripts/check.py"
