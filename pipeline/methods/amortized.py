@@ -82,7 +82,7 @@ class _Direct(AmortizedMethod):
 
     is_checked: ClassVar[bool] = True
 
-    def learning(self, checkpoint: Path) -> dict[str, Any]:
+    def learning(self, checkpoint: Path) -> dict:
         """Return the number of steps and the loss curve, thinned."""
         from pipeline.amortized.learning import learning
 
