@@ -1,6 +1,7 @@
 """The check stage: a trained network by itself, on data sets simulated for the purpose."""
 
 import json
+import sys
 from pathlib import Path
 
 from pipeline.amortized.checkpoints import read_header
@@ -39,10 +40,13 @@ def run_checks(
         name = method_name if purpose == "draw" else ""
         return derive_seed(root_seed, scenario_name, number, name, f"check {purpose}")
 
+    def say(text: str) -> None:
+        print(f"{scenario_name} / {method_name}, checks: {text}", file=sys.stderr)
+
     simulator = get_simulator(scenario)
     architecture = Architecture(**read_header(checkpoint)["identity"]["architecture"])
     subject = Subject(Amortized(load(simulator, architecture, checkpoint).network))
-    summary, table = check_network(subject, checks, seed_of)
+    summary, table = check_network(subject, checks, seed_of, say)
     with whole(table_file) as temporary:
         table.to_parquet(temporary)
     write_json(summary_file, summary)

@@ -13,18 +13,29 @@ from pipeline.calibration.importance import Importance
 from pipeline.calibration.ranks import examine, rank
 from pipeline.calibration.recovery import LEVELS, Share, coverage, mean_of, recover
 from pipeline.calibration.settings import Checks
-from pipeline.calibration.subject import LOG_LIKELIHOOD, Compared, Subject, flatten, parameters_of
+from pipeline.calibration.subject import (
+    LOG_LIKELIHOOD,
+    N_CANDIDATES,
+    Compared,
+    Subject,
+    flatten,
+    parameters_of,
+)
 from pipeline.scenarios.base import DataSet
 
 N_MEMBERSHIP = 2  # data sets for memberships, as a multiple of those for calibration
 N_USUAL = 4  # the same of those that tell what is usual
+N_PER_ALTERED = 4  # data sets for calibration for each one of a kind of altered data
 N_AT_ONCE = 512
 TAILS = (0.159, 0.5, 0.841)  # a normal's mean less one sd, mean, and mean plus one sd
 FAR = 10.0  # prior sds from the prior mean, where no posterior has mass
 
 
 def check_network(
-    subject: Subject, checks: Checks, seed_of: Callable[[int, str], int]
+    subject: Subject,
+    checks: Checks,
+    seed_of: Callable[[int, str], int],
+    say: Callable[[str], None] = lambda text: None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Check a network.
 
@@ -32,6 +43,7 @@ def check_network(
         subject: the network.
         checks: how much is simulated.
         seed_of: gives the seed of a data set's simulation ("check") and of its draws ("draw").
+        say: takes progress messages.
 
     Returns:
         Numbers by check, and a table with one row a data set of the calibration.
@@ -41,18 +53,24 @@ def check_network(
     counts = np.cumsum([0, n, (N_MEMBERSHIP - 1) * n, N_USUAL * n])
     everything = subject.scenario.data_sets([seed_of(i, "check") for i in range(counts[-1])])
     seeds = [seed_of(i, "draw") for i in range(counts[-1])]
+    say(f"draws for {n} simulated data sets")
     own, usual = everything[:n], everything[counts[2] :]
     answers = subject.answer(own, checks.draws, seeds[:n])
     compared = subject.compare(answers, parameters_of(own))
+    say(f"memberships of {counts[2]} data sets")
     excess = subject.membership_excess(everything[: counts[2]])
-    flag = _learn_usual(subject, usual, checks.draws, seeds[counts[2] :])
+    say(f"what is usual, from {len(usual)} data sets")
+    flag = _learn_usual(subject, usual, seeds[counts[2] :])
     prior = flatten(parameters_of(usual))[1]
 
     table = _table(own, compared, {kind: values[:n] for kind, values in excess.items()}, seed_of(0, "ranks"))
     table["separation"] /= subject.scenario.sd  # pyright: ignore[reportAttributeAccessIssue]
     features = subject.features(own, answers)
     table["flagged"] = flag.flags(features)["any"]
-    strange, accuracy = _strange(subject, flag, own[: max(n // 2, 1)], checks.draws, seeds, seed_of)
+    say("data sets unlike the simulations")
+    strange, accuracy = _strange(
+        subject, flag, own[: max(n // N_PER_ALTERED, 2)], checks.draws, seeds, seed_of
+    )
     summary = {
         "n_datasets": n,
         "draws": checks.draws,
@@ -71,14 +89,13 @@ def check_network(
     return summary, table
 
 
-def _learn_usual(
-    subject: Subject, data_sets: Sequence[DataSet], n_draws: int, seeds: Sequence[int]
-) -> unlike.Flag:
+def _learn_usual(subject: Subject, data_sets: Sequence[DataSet], seeds: Sequence[int]) -> unlike.Flag:
     """Calibrate the flag on simulated data sets, a few at a time: their draws are many and not kept."""
     parts = []
     for start in range(0, len(data_sets), N_AT_ONCE):
         some = data_sets[start : start + N_AT_ONCE]
-        parts.append(subject.features(some, subject.answer(some, n_draws, seeds[start : start + N_AT_ONCE])))
+        answers = subject.answer(some, N_CANDIDATES, seeds[start : start + N_AT_ONCE])
+        parts.append(subject.features(some, answers))
     return unlike.calibrate({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 

@@ -11,7 +11,8 @@ class Checks:
 
     Attributes:
         n_datasets: simulated data sets for calibration, recovery and accuracy. Membership networks are
-            checked on twice, the flag for strange data is calibrated on four times and tried on half as many.
+            checked on twice as many; the flag for strange data is calibrated on four times as many, and
+            tried on a quarter of each kind.
         draws: from the posterior of each.
     """
 
