@@ -13,12 +13,12 @@ from jaxtyping import Array, Float
 from pipeline.amortized.inference import Amortized
 from pipeline.amortized.network import Network
 from pipeline.amortized.observations import Observations
+from pipeline.amortized.summaries import Summarised
 from pipeline.calibration import exact, unlike
 from pipeline.calibration.importance import Importance, importance
 from pipeline.scenarios.base import DataSet
 
-BATCH = 128  # data sets that the network answers at once; one size compiles once
-CHUNK = 16  # data sets whose densities are computed at once
+BATCH = 16  # data sets at once: one size compiles once, and the draws of more would not fit a cache
 N_CANDIDATES = 100  # draws of which the one with the highest density is a data set's point estimate
 LOG_LIKELIHOOD = "log likelihood"
 
@@ -63,16 +63,18 @@ class Subject:
         self.simulator = amortized.simulator
         self.scenario = amortized.simulator.scenario
         self._densities = jax.jit(self._both_densities)
-        self._answer = eqx.filter_jit(_answer)
+        # Apart from the draws, because it takes longest to compile.
+        self._summarise = eqx.filter_jit(lambda network, observed: network.summarise(observed))
+        self._draw = eqx.filter_jit(_draw)
 
     def answer(self, data_sets: Sequence[DataSet], n_draws: int, seeds: Sequence[int]) -> Answers:
         """Return the draws that ``Amortized.draw`` gives, and the context behind them."""
         observed, parts = self.amortized.encode(data_sets), []
-        for index, used in _chunks(len(data_sets), BATCH):
-            found = self._answer(
-                self.amortized.network, _take(observed, index), jnp.asarray(np.asarray(seeds)[index]), n_draws
-            )
-            parts.append([np.asarray(part)[:used] for part in found])
+        network = self.amortized.network
+        for index, used in _chunks(len(data_sets)):
+            summarised = self._summarise(network, _take(observed, index))
+            found = self._draw(network, summarised, jnp.asarray(np.asarray(seeds)[index]), n_draws)
+            parts.append([np.asarray(part)[:used] for part in (*found, summarised.context)])
         return Answers(observed, *(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def compare(self, answers: Answers, true: exact.Parameters) -> Compared:
@@ -98,7 +100,7 @@ class Subject:
     ) -> tuple[Float[np.ndarray, "dataset draw"], Float[np.ndarray, "dataset draw"]]:
         """Return the log joint and the log likelihood, each up to a constant of the data set."""
         parts = []
-        for index, used in _chunks(len(theta), CHUNK):
+        for index, used in _chunks(len(theta)):
             found = self._densities(jnp.asarray(theta[index]), _take(observed, index))
             parts.append([np.asarray(part)[:used] for part in found])
         log_joint, log_prior = (np.concatenate(part).astype(float) for part in zip(*parts, strict=True))
@@ -168,19 +170,15 @@ def as_batch(observed: Observations) -> exact.Batch:
     )
 
 
-def _answer(
-    network: Network, observed: Observations, seeds: Array, n_draws: int
-) -> tuple[Array, Array, Array]:
-    summarised = network.summarise(observed)
-    theta, log_q = network.sample(summarised, n_draws, keys=jax.vmap(jr.key)(seeds))
-    return theta, log_q, summarised.context
+def _draw(network: Network, summarised: Summarised, seeds: Array, n_draws: int) -> tuple[Array, Array]:
+    return network.sample(summarised, n_draws, keys=jax.vmap(jr.key)(seeds))
 
 
 def _take(observed: Observations, index: np.ndarray) -> Observations:
     return jax.tree.map(lambda leaf: leaf[index], observed)
 
 
-def _chunks(n: int, size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield indices of one fixed number of items, the last repeated, and how many of them are new."""
-    for start in range(0, n, size):
-        yield np.minimum(start + np.arange(size), n - 1), min(size, n - start)
+def _chunks(n: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield indices of a full batch of items, the last repeated, and how many of them are new."""
+    for start in range(0, n, BATCH):
+        yield np.minimum(start + np.arange(BATCH), n - 1), min(BATCH, n - start)
