@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from pipeline.calibration.settings import Checks
 from pipeline.checkout import CHECKOUT, require
 from pipeline.errors import UserError
 from pipeline.methods import get_method
@@ -31,6 +32,7 @@ class Config:
     n_datasets: dict[str, int]
     methods: dict[str, Method]
     reference: Reference
+    checks: Checks
     raw: dict[str, Any]
 
     @property
@@ -87,6 +89,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
         n_datasets=sizes,
         methods=methods,
         reference=construct(Reference, raw.get("reference", {}), "reference"),
+        checks=construct(Checks, raw.get("checks", {}), "checks"),
         raw=dict(raw),
     )
 

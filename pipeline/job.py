@@ -31,6 +31,9 @@ class _Tee:
         for stream in self._streams:
             stream.flush()
 
+    def close(self) -> None:
+        """Leave the streams open: absl, which JAX brings along, closes its log as the process ends."""
+
 
 @contextlib.contextmanager
 def job(snakemake: Any) -> Iterator[Any]:

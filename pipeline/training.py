@@ -41,6 +41,6 @@ def run_training(
         # Left by a run with another prior, budget or seed; what it holds is of no use to this one.
         work_file.unlink(missing_ok=True)
         phases = method.train(scenario, seed, work_file)
-    write_json(record_file, {"phases": [asdict(phase) for phase in phases]})
+    write_json(record_file, {"phases": [asdict(phase) for phase in phases], **method.learning(work_file)})
     checkpoint_file.parent.mkdir(parents=True, exist_ok=True)
     work_file.replace(checkpoint_file)

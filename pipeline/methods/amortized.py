@@ -80,6 +80,14 @@ class _Direct(AmortizedMethod):
         record = train(get_simulator(scenario), architecture, budget, checkpoint, seed=seed).record
         return [PhaseTime("train", record["wall_s"], record["cpu_s"])]
 
+    is_checked: ClassVar[bool] = True
+
+    def learning(self, checkpoint: Path) -> dict:
+        """Return the number of steps and the loss curve, thinned."""
+        from pipeline.amortized.learning import learning
+
+        return learning(checkpoint)
+
     def load(self, scenario: Scenario, checkpoint: Path) -> tuple[Method, list[PhaseTime]]:
         """Load the network and compile what a fit calls."""
         with Stopwatch() as watch:

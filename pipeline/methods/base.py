@@ -136,3 +136,10 @@ class TrainedMethod(Method):
 
         Raises UserError where the checkpoint belongs to something else.
         """
+
+    # Whether its checkpoints are networks of pipeline.amortized, which the workflow checks by themselves.
+    is_checked: ClassVar[bool] = False
+
+    def learning(self, checkpoint: Path) -> dict[str, Any]:
+        """Return what a report shows of the training: steps, and the loss curve where there is one."""
+        return {}

@@ -107,10 +107,10 @@ def dodged(
         layers.append(band.encode(x=alt.X("x:Q", **axis), x2="x2:Q", y=y, tooltip=tooltip))
     if reference is not None:
         layers.append(drawing.rule(reference, axis, dashed=True))
-    intervals = drawing.chart([point for point in points if "low" in point]).mark_rule(strokeWidth=1.25)
-    layers.append(
-        intervals.encode(x=alt.X("low:Q", **axis), x2="high:Q", y=y, yOffset=offset, color=colour(rows))
-    )
+    if known := [point for point in points if "low" in point]:
+        intervals = drawing.chart(known).mark_rule(strokeWidth=1.25)
+        encoding = {"y": y, "yOffset": offset, "color": colour(rows)}
+        layers.append(intervals.encode(x=alt.X("low:Q", **axis), x2="high:Q", **encoding))
     dots = drawing.chart(points).mark_point(filled=True, size=38, opacity=1)
     layers.append(
         dots.encode(

@@ -87,7 +87,7 @@ def x_axis(title: str, scale: str, values: Sequence[float], margin: float = 1.25
         "scale": alt.Scale(type="log", domain=[low, high], nice=False),
         "axis": alt.Axis(
             values=log_ticks(low, high),
-            labelExpr="datum.value < 0.001 ? format(datum.value, '.0e') : format(datum.value, '~g')",
+            labelExpr="datum.value < 0.001 ? format(datum.value, '.1~e') : format(datum.value, '~g')",
         ),
     }
 

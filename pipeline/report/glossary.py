@@ -21,17 +21,19 @@ class Entry:
 
 
 _TERMS = Path(__file__).parent / "templates" / "glossary.yaml"
+_NETWORK_TERMS = _TERMS.with_name("glossary-networks.yaml")
 
 
-def make_glossary(metrics: Iterable[str]) -> dict[str, Entry]:
+def make_glossary(metrics: Iterable[str], *, has_networks: bool = False) -> dict[str, Entry]:
     """Return the entries by anchor: the report's words first, then the metrics in the order given."""
-    entries = [_verdict_entry(), *_word_entries(), *(_metric_entry(name) for name in metrics)]
+    words = _word_entries(_TERMS) + (_word_entries(_NETWORK_TERMS) if has_networks else [])
+    entries = [_verdict_entry(), *words, *(_metric_entry(name) for name in metrics)]
     return {entry.anchor: entry for entry in entries}
 
 
-def _word_entries() -> list[Entry]:
+def _word_entries(file: Path) -> list[Entry]:
     entries = []
-    for anchor, term in yaml.safe_load(_TERMS.read_text(encoding="utf-8")).items():
+    for anchor, term in yaml.safe_load(file.read_text(encoding="utf-8")).items():
         details = (("Source", term["source"]),) if "source" in term else ()
         entries.append(Entry(anchor, term["title"], term["definition"], term.get("name", ""), details))
     return entries

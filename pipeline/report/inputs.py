@@ -1,7 +1,7 @@
 """Read the files of one run, the only thing that a report sees of it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.job_costs import read_job_costs
+from pipeline.report.checked import Networks, read_networks
 from pipeline.report.examples import Example, read_examples
 
 REFERENCE_METHODS = ("reference-1", "reference-2")
@@ -74,6 +75,7 @@ class Run:
         provenance: what ran where (provenance.json).
         examples: plot-ready arrays of one data set a scenario (examples.nc), where there are any.
         job_costs: one row a finished job (logs/).
+        networks: checks and trainings of methods that are trained.
     """
 
     folder: Path
@@ -84,6 +86,7 @@ class Run:
     provenance: dict[str, Any]
     examples: dict[str, Example]
     job_costs: pd.DataFrame
+    networks: Networks = field(default_factory=Networks)
 
     @property
     def name(self) -> str:
@@ -98,9 +101,7 @@ class Run:
     @property
     def methods(self) -> list[str]:
         """Names of the methods, ``nuts`` first, without the reference runs."""
-        names = _in_order(self.status["method"], self.scores["method"])
-        names = [name for name in names if name and name not in REFERENCE_METHODS and name != "reference"]
-        return sorted(names, key=lambda name: name != "nuts")
+        return _methods(self.status, self.scores)
 
 
 def read_run(folder: Path) -> Run:
@@ -113,16 +114,24 @@ def read_run(folder: Path) -> Run:
         raise UserError(f"{folder}: no such folder; give the folder of a run, such as results/default")
     tables = {name: _read_table(folder / name, columns) for name, columns in _COLUMNS.items()}
     examples_file = folder / "examples.nc"
+    scores, status = tables["scores.parquet"], tables["status.csv"]
     return Run(
         folder=folder,
-        scores=tables["scores.parquet"],
+        scores=scores,
         timings=tables["timings.csv"],
-        status=tables["status.csv"],
+        status=status,
         certificates=tables["certificates.csv"],
         provenance=_read_json(folder / "provenance.json"),
         examples=read_examples(examples_file) if examples_file.exists() else {},
         job_costs=read_job_costs(folder),
+        networks=read_networks(folder, _in_order(status["scenario"]), _methods(status, scores)),
     )
+
+
+def _methods(status: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
+    names = _in_order(status["method"], scores["method"])
+    names = [name for name in names if name and name not in REFERENCE_METHODS and name != "reference"]
+    return sorted(names, key=lambda name: name != "nuts")
 
 
 def _read_table(path: Path, columns: dict[str, str]) -> pd.DataFrame:

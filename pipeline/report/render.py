@@ -12,7 +12,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from pipeline.report import tables
+from pipeline.report import check_sections, tables
 from pipeline.report.costs import cost_rows, run_speedups
 from pipeline.report.examples import MAX_DRAWS
 from pipeline.report.glossary import make_glossary
@@ -66,11 +66,12 @@ def render_html(run: Run) -> str:
     rows = marks(run.methods)
     script, vega = _template_text("report.js"), _vega()
     present = set(run.scores["metric"])
-    glossary = make_glossary(name for name in METRICS if name in present)
+    glossary = make_glossary((name for name in METRICS if name in present), has_networks=bool(run.networks))
+    networks = check_sections.network_sections(run.networks, rows)
     context = {
         "title": TITLE,
         "run_name": run.name,
-        "sections": SECTIONS,
+        "sections": _sections(networks),
         "css": Markup(_template_text("report.css")),
         "script": Markup(script),
         "vega": Markup(vega),
@@ -89,6 +90,8 @@ def render_html(run: Run) -> str:
         "posterior": posterior_section(run, summary, rows),
         "classification": classification_section(run, summary, rows),
         "timing": time_section(run, summary, factors, rows),
+        "networks": networks,
+        "break_even": check_sections.break_even_section(run.timings, rows),
         "tables": {
             "reasons": tables.verdict_reasons(judgements),
             "aggregates": tables.aggregates(summary),
@@ -105,6 +108,13 @@ def render_html(run: Run) -> str:
         "failures_summary": _failures_summary(run),
     }
     return _environment().get_template("report.html").render(context)
+
+
+def _sections(networks: check_sections.NetworkSections) -> list[tuple[str, str]]:
+    """Return anchors and names of the sections that the page has; those on networks before the times."""
+    present = [entry for entry in check_sections.SECTIONS if getattr(networks, entry[0])]
+    before = [anchor for anchor, _ in SECTIONS].index("time")
+    return [*SECTIONS[:before], *present, *SECTIONS[before:]]
 
 
 def _kicker(run: Run) -> str:

@@ -47,6 +47,8 @@ rule html:
         tables=rules.collect.output,
         provenance=rules.provenance.output,
         examples=rules.examples.output,
+        checks=checks_of_networks(),
+        networks=network_records,
         sources=sources_of("pipeline.report.render"),
         templates=[str(p) for p in Path("pipeline/report/templates").glob("*")],
     output:

@@ -1,0 +1,82 @@
+"""Data sets unlike the simulations that a network was trained on: each kind breaks one assumption."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.scenarios.base import DataSet, Scenario
+
+DEGREES_OF_FREEDOM = 2.5  # of the heavy tails: a standard deviation of sqrt(5) times the scale
+OUTLIER_SHARE = 0.05
+OUTLIER_SHIFT = 8.0  # standard deviations
+
+
+def heavy_tails(scenario: Scenario, data: DataSet, rng: np.random.Generator) -> DataSet:
+    """Draw every replicate anew with noise by Student's t, of the scale that the scenario's noise has."""
+    assert data.theta is not None and data.z is not None
+    noise = rng.standard_t(DEGREES_OF_FREEDOM, size=data.y.shape)
+    return replace(data, y=data.theta["mu"][data.z][:, None] + _sd(scenario) * noise)
+
+
+def outliers(scenario: Scenario, data: DataSet, rng: np.random.Generator) -> DataSet:
+    """Shift a twentieth of the observations, at random, by eight standard deviations up or down."""
+    n = len(data.y)
+    chosen = rng.permutation(n)[: max(1, round(OUTLIER_SHARE * n))]
+    y = data.y.copy()
+    y[chosen] += OUTLIER_SHIFT * _sd(scenario) * rng.choice([-1.0, 1.0], size=(len(chosen), 1))
+    return replace(data, y=y)
+
+
+def extra_component(scenario: Scenario, data: DataSet, rng: np.random.Generator) -> DataSet:
+    """Draw a data set of the same size that has one more component (state) than the scenario.
+
+    The means' prior goes on with the same spacing about the same centre, the weights' (each row of the
+    transition's) with the same concentration.
+    """
+    prior = np.asarray(scenario.mu_mean)  # pyright: ignore[reportAttributeAccessIssue]
+    n_components = len(prior) + 1
+    step = (prior[-1] - prior[0]) / (len(prior) - 1)
+    centres = prior.mean() + step * (np.arange(n_components) - (n_components - 1) / 2)
+    while True:
+        mu = rng.normal(centres, scenario.mu_sd)  # pyright: ignore[reportAttributeAccessIssue]
+        if (np.diff(mu) > 0).all():
+            break
+    n = len(data.y)
+    if scenario.family == "mixture":
+        concentration = scenario.pi_concentration[0]  # pyright: ignore[reportAttributeAccessIssue]
+        z = rng.choice(n_components, size=n, p=rng.dirichlet(np.full(n_components, concentration)))
+    else:
+        z = _chain(scenario, n_components, n, rng)
+    return DataSet(mu[z][:, None] + _sd(scenario) * rng.standard_normal(data.y.shape))
+
+
+def _chain(scenario: Scenario, n_states: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a path: the scenario's prior for staying, and leaving shared out evenly at random."""
+    p_stay = rng.beta(*scenario.p_stay_shape, size=n_states)  # pyright: ignore[reportAttributeAccessIssue]
+    transition = np.diag(p_stay)
+    for k in range(n_states):
+        others = [j for j in range(n_states) if j != k]
+        transition[k, others] = (1 - p_stay[k]) * rng.dirichlet(np.full(n_states - 1, 2.0))
+    z = np.empty(n, int)
+    z[0] = rng.integers(n_states)
+    for t in range(1, n):
+        z[t] = rng.choice(n_states, p=transition[z[t - 1]])
+    return z
+
+
+def _sd(scenario: Scenario) -> float:
+    return scenario.sd  # pyright: ignore[reportAttributeAccessIssue]
+
+
+KINDS: dict[str, Callable[[Scenario, DataSet, np.random.Generator], DataSet]] = {
+    "heavy tails": heavy_tails,
+    "extra component": extra_component,
+    "outliers": outliers,
+}
+
+
+def alter(kind: str, scenario: Scenario, data_sets: Sequence[DataSet], seed: int) -> list[DataSet]:
+    """Return each data set altered in one of the ways of `KINDS`."""
+    rng = np.random.default_rng(seed)
+    return [KINDS[kind](scenario, data, rng) for data in data_sets]

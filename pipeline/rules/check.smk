@@ -1,0 +1,34 @@
+# Simulation-based checks of trained networks: calibration, recovery, accuracy, a flag for strange data.
+
+
+def is_checked(name):
+    """Say whether a method's networks are checked by themselves."""
+    method = CONFIG.methods[name]
+    return isinstance(method, TrainedMethod) and method.is_checked
+
+
+def checks_of_networks():
+    """Return the summaries of all networks that are checked."""
+    files = each_cell("checks/{scenario}/{method}.json")
+    return [file for file in files if is_checked(Path(file).stem)]
+
+
+rule check:
+    input:
+        network=network_of,
+        sources=lambda wildcards: scenario_sources(wildcards)
+        + sources_of("pipeline.checking"),
+    output:
+        summary=f"{RUN}/checks/{{scenario}}/{{method}}.json",
+        table=f"{RUN}/checks/{{scenario}}/{{method}}.parquet",
+    log:
+        f"{RUN}/logs/check/{{scenario}}-{{method}}.log",
+    conda:
+        "../envs/latentbench.yaml"
+    # JAX spreads over all cores by itself.
+    threads: workflow.cores
+    params:
+        scenario_settings=prior_settings,
+        checks_settings=json.dumps(config.get("checks", {}), sort_keys=True),
+    script:
+        "../scripts/check.py"

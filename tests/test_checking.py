@@ -1,0 +1,55 @@
+"""The check stage on a network trained for a moment: files, and the same numbers again."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pipeline.amortized.network import Architecture
+from pipeline.amortized.simulators import get_simulator
+from pipeline.amortized.training import Budget, Recipe, train
+from pipeline.checking import run_checks
+from pipeline.errors import UserError
+from pipeline.scenarios import get_scenario
+from tests.amortized.networks import SMALL
+
+pytestmark = pytest.mark.slow
+SETTINGS = {"mu_mean": [-1.0, 1.0], "pi_concentration": [2.0, 2.0], "n_obs": [20, 30]}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    file = tmp_path_factory.mktemp("networks") / "small.checkpoint"
+    simulator = get_simulator(get_scenario("gmm-ordered", SETTINGS))
+    recipe = Recipe(batch=16, n_members=8, block=10)
+    train(
+        simulator, Architecture(**SMALL), Budget(steps=10), file, seed=1, recipe=recipe, say=lambda text: None
+    )
+    return file
+
+
+def check(checkpoint, folder, settings=SETTINGS):
+    run_checks(
+        scenario_name="gmm-ordered",
+        scenario_settings=json.dumps({**settings, "seed": 5}),
+        method_name="amortized-flow",
+        checks_settings='{"n_datasets": 40, "draws": 99}',
+        checkpoint=checkpoint,
+        summary_file=folder / "one.json",
+        table_file=folder / "one.parquet",
+    )
+    return json.loads((folder / "one.json").read_text()), pd.read_parquet(folder / "one.parquet")
+
+
+def test_a_network_of_any_architecture_is_checked_and_again_the_same(checkpoint, tmp_path):
+    summary, table = check(checkpoint, tmp_path)
+    assert [row["quantity"] for row in summary["recovery"]] == ["pi[1]", "pi[2]", "mu[1]", "mu[2]"]
+    assert len(table) == summary["n_datasets"] == 40
+    again, same = check(checkpoint, tmp_path)
+    assert same.equals(table)
+    assert again["calibration"] == summary["calibration"]
+
+
+def test_a_network_of_another_prior_is_refused(checkpoint, tmp_path):
+    with pytest.raises(UserError, match="trained for another scenario or other settings"):
+        check(checkpoint, tmp_path, SETTINGS | {"mu_sd": 2.0})
