@@ -3,9 +3,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from platformdirs import user_cache_path
 
 from pipeline.stan.build import Built, build
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 # Networks of one architecture compile many times over in these tests; processes that they start inherit this.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(user_cache_path("latentbench-tests") / "jax"))

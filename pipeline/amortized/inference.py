@@ -15,7 +15,7 @@ from pipeline.amortized.observations import Observations, encode
 from pipeline.amortized.summaries import Summarised
 from pipeline.scenarios.base import DataSet
 
-BATCH_SIZES = (1, 16, 128)  # data sets in one call; each size compiles once
+BATCH_SIZES = (1, 16)  # data sets in one call; each size compiles once, and the draws of more leave the cache
 
 
 N_MEMBERSHIP_DRAWS = 100  # of theta behind a mean membership: it varies little between draws
