@@ -127,3 +127,15 @@ def each_reference(pattern):
         scenario=list(CONFIG.scenarios),
         reference_run=REFERENCE_RUNS,
     )
+
+
+def is_checked(name):
+    """Say whether a method's networks are checked by themselves."""
+    method = CONFIG.methods[name]
+    return isinstance(method, TrainedMethod) and method.is_checked
+
+
+def checks_of_networks():
+    """Return the summaries of all networks that are checked."""
+    files = each_cell("checks/{scenario}/{method}.json")
+    return [file for file in files if is_checked(Path(file).stem)]
