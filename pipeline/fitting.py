@@ -93,7 +93,10 @@ def complete(task: Task, fit: Fit, references: tuple[Posterior, Posterior] | Non
     """
     chains, draws, _ = fit.flat.shape
     flat = fit.flat.reshape(chains * draws, -1)
-    unconstrained = task.model.unconstrain(flat)
+    unconstrained = fit.unconstrained
+    if unconstrained is None:
+        unconstrained = task.model.unconstrain(flat)
+    unconstrained = unconstrained.reshape(chains * draws, -1)
     proposal = None
     if fit.approximation is not None and references is not None:
         density, raw = fit.approximation.density, fit.approximation.raw

@@ -127,6 +127,7 @@ class _Ready(Method):
             task.model.constrain(unconstrained)[None],
             [watch.phase("infer")],
             Approximation(_Density(self.amortized, observed), unconstrained),
+            unconstrained=unconstrained[None],
             memberships={kind: _normalised(p[0, :, :n_obs]) for kind, p in memberships.items()},
         )
 

@@ -107,7 +107,7 @@ class _Ready(Method):
         phases = [infer.phase("infer"), correct.phase("correct")]
         limit = accepted_pareto_k(self.proposals)
         if float(pareto_k) < limit:
-            return Fit(task.model.constrain(unconstrained)[None], phases)
+            return Fit(task.model.constrain(unconstrained)[None], phases, unconstrained=unconstrained[None])
         nuts = Nuts()
         starts = task.model.by_name(task.model.constrain(unconstrained[: nuts.chains]))
         points = [{name: values[i] for name, values in starts.items()} for i in range(nuts.chains)]

@@ -78,6 +78,8 @@ class Fit:
         approximation: the method's density, where it has one.
         memberships: the method's own membership probabilities by kind, as means over batches of draws;
             None where the exact ones, given the draws, are the method's answer.
+        unconstrained: the same draws in Stan's unconstrained space, where the method works in it; far out
+            in a tail, the way back from constrained space is lost to rounding.
         sampler: per-draw diagnostics of MCMC by CmdStan's names without underscores, (chain, draw).
         note: a remark for status.csv on a fit that is still valid.
     """
@@ -86,6 +88,7 @@ class Fit:
     phases: list[PhaseTime]
     approximation: Approximation | None = None
     memberships: dict[str, Float[np.ndarray, "batch obs component"]] | None = None
+    unconstrained: Float[np.ndarray, "chain draw dim"] | None = None
     sampler: dict[str, Float[np.ndarray, "chain draw"]] = field(default_factory=dict)
     note: str = ""
 
