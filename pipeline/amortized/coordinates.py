@@ -54,6 +54,31 @@ class Coordinates(eqx.Module):
         return jax.lax.stop_gradient(jnp.where(sign < 0, self.knee_left, self.knee_right))
 
 
+FREE, ROOM = 5.0, 3.0
+
+
+def confine(
+    s: Float[Array, "*batch dim"],
+) -> tuple[Float[Array, "*batch dim"], Float[Array, "*batch"]]:
+    """Return t within 8 prior standard deviations, and log |dt/ds|; the identity within 5.
+
+    A flow's own tails have no end: where curvatures are small, one draw in a thousand would lie where the
+    prior has no mass, means would follow it, and Stan's density underflows.
+    """
+    beyond = jnp.maximum(jnp.abs(s) - FREE, 0)
+    t = jnp.clip(s, -FREE, FREE) + jnp.sign(s) * ROOM * -jnp.expm1(-beyond / ROOM)
+    return t, -(beyond / ROOM).sum(-1)
+
+
+def release(
+    t: Float[Array, "*batch dim"],
+) -> tuple[Float[Array, "*batch dim"], Float[Array, "*batch"]]:
+    """Invert `confine`: return s and log |ds/dt|; what lies at the end or beyond counts as just within."""
+    beyond = jnp.clip(jnp.abs(t) - FREE, 0, ROOM * (1 - 1e-5))
+    log_left = jnp.log1p(-beyond / ROOM)
+    return jnp.clip(t, -FREE, FREE) - jnp.sign(t) * ROOM * log_left, -log_left.sum(-1)
+
+
 def _log_slope(log_root: Float[Array, "*batch dim"]) -> Float[Array, "*batch dim"]:
     """Return log dt/dr, where dt/dr = (1 + s / 2) (1 + s)^(-5/4) with 1 + s = exp(log_root)."""
     return jnp.log(0.5 + 0.5 * jnp.exp(log_root)) - 1.25 * log_root

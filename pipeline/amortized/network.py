@@ -10,7 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from pipeline.amortized import newton
-from pipeline.amortized.coordinates import Coordinates
+from pipeline.amortized.coordinates import Coordinates, confine, release
 from pipeline.amortized.flows import SplineFlow
 from pipeline.amortized.heads import Head
 from pipeline.amortized.mdn import MixtureDensity
@@ -109,11 +109,12 @@ class Network(eqx.Module):
         """Return log q(theta | y) in Stan's unconstrained space: a mixture over the expansions."""
         n_datasets, count = summarised.log_weights.shape
         t, log_slope = self.coordinates.forward(theta)
-        u, log_scale = newton.whiten(summarised.expansions, jnp.repeat(t, count, axis=0))
+        s, log_release = release(t)
+        u, log_scale = newton.whiten(summarised.expansions, jnp.repeat(s, count, axis=0))
         contexts = summarised.contexts.reshape(n_datasets * count, -1)
         each = self.head.log_prob(u, contexts) + log_scale[:, None]
         each = each.reshape(n_datasets, count, -1) + summarised.log_weights[..., None]
-        return jax.nn.logsumexp(each, axis=1) + log_slope
+        return jax.nn.logsumexp(each, axis=1) + log_slope + log_release
 
     def sample(
         self, summarised: Summarised, n_draws: int, *, keys: PRNGKeyArray
@@ -123,10 +124,11 @@ class Network(eqx.Module):
         split = jax.vmap(lambda key: jr.split(key, count + 1))(keys)
         contexts = summarised.contexts.reshape(n_datasets * count, -1)
         u, log_q = self.head.sample(contexts, n_draws, keys=split[:, 1:].reshape(-1))
-        t, log_scale = newton.unwhiten(summarised.expansions, u)
+        s, log_scale = newton.unwhiten(summarised.expansions, u)
+        t, log_confine = confine(s)
         if count == 1:
             theta, log_slope = self.coordinates.inverse(t)
-            return theta, log_q - log_scale[:, None] - log_slope
+            return theta, log_q - log_scale[:, None] - log_confine - log_slope
         chosen = jax.vmap(lambda key, logits: jr.categorical(key, logits, shape=(n_draws,)))(
             split[:, 0], summarised.log_weights
         )

@@ -10,7 +10,7 @@ from flowjax.bijections import RationalQuadraticSpline
 from scipy import stats
 
 from pipeline.amortized import splines
-from pipeline.amortized.coordinates import Coordinates
+from pipeline.amortized.coordinates import Coordinates, confine, release
 from pipeline.amortized.flows import SplineFlow
 from pipeline.amortized.mdn import MixtureDensity
 
@@ -108,6 +108,18 @@ def test_coordinates_invert_and_know_their_slope():
     np.testing.assert_allclose(log_slope_back, -log_slope, atol=1e-3)
     jacobian = jax.vmap(jax.jacfwd(lambda x: coordinates.forward(x)[0]))(x)
     np.testing.assert_allclose(jnp.linalg.slogdet(jacobian)[1], log_slope, atol=1e-3)
+
+
+def test_confined_draws_stay_near_the_prior_and_keep_their_density():
+    s = jnp.array([[0.3, -4.9], [6.0, -7.0], [12.0, -9.0], [60.0, 0.0]])
+    t, log_slope = confine(s)
+    assert float(jnp.abs(t).max()) <= 8
+    np.testing.assert_array_equal(t[0], s[0])
+    back, log_slope_back = release(t[:3])
+    np.testing.assert_allclose(back, s[:3], rtol=1e-3)
+    np.testing.assert_allclose(log_slope_back, -log_slope[:3], atol=1e-3)
+    jacobian = jax.vmap(jax.jacfwd(lambda s: confine(s)[0]))(s[:3])
+    np.testing.assert_allclose(jnp.linalg.slogdet(jacobian)[1], log_slope[:3], atol=1e-4)
 
 
 def test_coordinates_make_a_logistic_tail_gaussian():

@@ -95,8 +95,8 @@ def test_foreign_checkpoints_are_refused_with_the_reason(trained, tmp_path):
     with pytest.raises(UserError, match="cannot read"):
         load(simulator, ARCHITECTURE, tmp_path / "none.ckpt")
     old = tmp_path / "old.ckpt"
-    old.write_bytes(before.replace(b'"format": "2"', b'"format": "0"', 1))
-    with pytest.raises(UserError, match="versions format = '0', wanted '2'"):
+    old.write_bytes(before.replace(b'"format": "3"', b'"format": "0"', 1))
+    with pytest.raises(UserError, match="versions format = '0', wanted '3'"):
         load(simulator, ARCHITECTURE, old)
     damaged = tmp_path / "damaged.ckpt"
     damaged.write_bytes(before[: len(before) // 2])
