@@ -21,3 +21,8 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 def built_model() -> Callable[[Path], Built]:
     """Compile Stan programs with the embedded toolchain, each once a machine: for slow tests only."""
     return lambda stan_file: build(stan_file, "embedded")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the workflow's tests, the longest: several workers then end together."""
+    items.sort(key=lambda item: "tests/workflow/" not in item.nodeid)
