@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.files import write_json
 from pipeline.fitting import scenario_block
 from pipeline.methods import get_method
@@ -37,7 +37,7 @@ def run_training(
     work_file.parent.mkdir(parents=True, exist_ok=True)
     try:
         phases = method.train(scenario, seed, work_file)
-    except UserError:
+    except UnusableCheckpoint:
         # Left by a run with another prior, budget or seed; what it holds is of no use to this one.
         work_file.unlink(missing_ok=True)
         phases = method.train(scenario, seed, work_file)

@@ -58,6 +58,21 @@ def test_settings_reach_the_classes(tmp_path):
         ("n_datasets: 2", "n_data: 2", r"mine\.yaml:6: scenarios\.hmm-ordered\.n_data: no such setting"),
         ("nuts:", "nutz:", r"mine\.yaml:8: methods\.nutz: no such method\. Did you mean 'nuts'\?"),
         ("draws: 500", "draws: many", r"mine\.yaml:10: methods\.advi-meanfield\.draws: found 'many'"),
+        (
+            "nuts: {}",
+            "amortized-flow: {train_steps: 0}",
+            r"mine\.yaml:8: methods\.amortized-flow: train_steps: found 0; it must be positive",
+        ),
+        (
+            "nuts: {}",
+            "amortized-flow: {train_steps: 9, train_s: 9}",
+            r"mine\.yaml:8: methods\.amortized-flow: train_steps and train_s exclude each other",
+        ),
+        (
+            "nuts: {}",
+            "nuts: {}\n  amortized-flow: {}\n  amortized-flow-psis: {draws: 5000}",
+            r"mine\.yaml:10: methods\.amortized-flow-psis: draws: found 5000; it must be 1 to 4000",
+        ),
         ("run: mine", "run: ../mine", r"mine\.yaml:1: run: '\.\./mine' does not match"),
         ("methods:", "reference: {draws: 10}\nmethods:", r"mine\.yaml:7: reference\.draws: 10 is less"),
         (

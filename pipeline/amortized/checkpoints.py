@@ -9,7 +9,7 @@ from typing import Any
 import equinox as eqx
 
 from pipeline.amortized.network import Architecture
-from pipeline.errors import UserError
+from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.files import fingerprint, whole
 from pipeline.scenarios.base import Scenario
 
@@ -50,7 +50,8 @@ def read_header(path: Path) -> dict[str, Any]:
     """Return the JSON line of a checkpoint.
 
     Raises:
-        UserError: there is no such file, or it is no checkpoint.
+        UserError: there is no such file.
+        UnusableCheckpoint: it is no checkpoint.
     """
     try:
         with path.open("rb") as file:
@@ -61,7 +62,7 @@ def read_header(path: Path) -> dict[str, Any]:
             f"{path}: cannot read this checkpoint ({error.strerror}). Train one first."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
+        raise UnusableCheckpoint(
             f"{path}: this is no checkpoint of an amortized network. Delete it and train."
         ) from error
     return header
@@ -76,7 +77,7 @@ def read_checkpoint(path: Path, identity: Identity, like: Any) -> tuple[dict[str
         like: a state of the same structure.
 
     Raises:
-        UserError: it is another scenario's, prior's, architecture's or version's, or damaged.
+        UnusableCheckpoint: it is another scenario's, prior's, architecture's or version's, or damaged.
     """
     header = read_header(path)
     check_identity(path, header["identity"], identity)
@@ -85,21 +86,21 @@ def read_checkpoint(path: Path, identity: Identity, like: Any) -> tuple[dict[str
             file.readline()
             return header["record"], eqx.tree_deserialise_leaves(file, like)
     except Exception as error:  # whatever NumPy and Equinox make of a damaged file
-        raise UserError(f"{path}: this checkpoint is damaged. Delete it and train again.") from error
+        raise UnusableCheckpoint(f"{path}: this checkpoint is damaged. Delete it and train again.") from error
 
 
 def check_identity(path: Path, found: dict[str, Any], wanted: Identity) -> None:
-    """Raise UserError, with the reason, where a checkpoint is not what is wanted."""
+    """Raise UnusableCheckpoint, with the reason, where a checkpoint is not what is wanted."""
     advice = "Delete it, or name another file, and train again."
     if found["scenario"] != wanted.scenario:
-        raise UserError(
+        raise UnusableCheckpoint(
             f"{path}: trained for another scenario or other settings of it (fingerprint "
             f"{found['scenario']}, wanted {wanted.scenario}). {advice}"
         )
     for what in ("versions", "architecture"):
         for key, value in getattr(wanted, what).items():
             if found[what].get(key) != value:
-                raise UserError(
+                raise UnusableCheckpoint(
                     f"{path}: trained with {what} {key} = {found[what].get(key)!r}, wanted {value!r}. "
                     f"{advice}"
                 )

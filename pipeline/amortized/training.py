@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pipeline.amortized.checkpoints import identity_of, read_checkpoint, write_checkpoint
 from pipeline.amortized.network import Architecture, Network, initial_network
 from pipeline.amortized.simulators import Simulator
-from pipeline.errors import UserError
+from pipeline.errors import UnusableCheckpoint, UserError
 
 CHECKPOINT_EVERY_S = 45.0
 
@@ -266,7 +266,7 @@ def _plan_block(
 def _check_plan(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     for what, value in wanted.items():
         if found[what] != value:
-            raise UserError(
+            raise UnusableCheckpoint(
                 f"{path}: this training has {what} {found[what]}, wanted {value}. "
                 "Delete it, or name another file, and train again."
             )

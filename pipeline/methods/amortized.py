@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.amortized.support import obstacle
+from pipeline.errors import UserError
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, Task, TrainedMethod
 from pipeline.scenarios.base import Scenario
@@ -16,6 +17,8 @@ from pipeline.timing import PhaseTime, Stopwatch
 if TYPE_CHECKING:
     from pipeline.amortized.inference import Amortized
     from pipeline.amortized.observations import Observations
+
+DEFAULT_STEPS = 12_000  # minutes on two cores
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,28 @@ class _Direct(AmortizedMethod):
 
     Attributes:
         draws: from the posterior network for each data set.
-        train_s: seconds of training, compilation included; or
-        train_steps: steps of training, for results that do not depend on the machine's speed.
+        train_steps: steps of training, for results that do not depend on the machine's speed; or
+        train_s: seconds of training, compilation included. With neither, DEFAULT_STEPS.
     """
 
+    is_checked: ClassVar[bool] = True
     draws: int = 1000
-    train_s: float | None = 600.0
     train_steps: int | None = None
+    train_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse budgets that say nothing or contradict each other.
+
+        Raises:
+            UserError: both budgets are given, or one is not positive.
+        """
+        given = {key: getattr(self, key) for key in ("train_steps", "train_s")}
+        given = {key: value for key, value in given.items() if value is not None}
+        if len(given) > 1:
+            raise UserError("train_steps and train_s exclude each other; give one of them.")
+        for key, value in given.items():
+            if not value > 0:
+                raise UserError(f"{key}: found {value}; it must be positive.")
 
     def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:
         """Train, or go on where a killed job stopped."""
@@ -75,12 +93,11 @@ class _Direct(AmortizedMethod):
         from pipeline.amortized.simulators import get_simulator
         from pipeline.amortized.training import Budget, train
 
-        budget = Budget(steps=self.train_steps) if self.train_steps else Budget(wall_s=self.train_s)
+        steps = DEFAULT_STEPS if self.train_s is None and self.train_steps is None else self.train_steps
+        budget = Budget(steps=steps, wall_s=self.train_s)
         architecture = Architecture(head=self.head)
         record = train(get_simulator(scenario), architecture, budget, checkpoint, seed=seed).record
         return [PhaseTime("train", record["wall_s"], record["cpu_s"])]
-
-    is_checked: ClassVar[bool] = True
 
     def learning(self, checkpoint: Path) -> dict:
         """Return the number of steps and the loss curve, thinned."""

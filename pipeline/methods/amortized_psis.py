@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from pipeline.errors import UserError
 from pipeline.methods import register
 from pipeline.methods.amortized import AmortizedMethod, load_network
 from pipeline.methods.base import Fit, Method, Task
@@ -61,6 +62,15 @@ class AmortizedFlowPsis(AmortizedMethod):
     network_of: ClassVar[str] = "amortized-flow"
     proposals: int = 4000
     draws: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse to keep more draws than are proposed.
+
+        Raises:
+            UserError: it would.
+        """
+        if not 0 < self.draws <= self.proposals:
+            raise UserError(f"draws: found {self.draws}; it must be 1 to {self.proposals} (proposals).")
 
     def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:
         """Refuse: the network is ``amortized-flow``'s."""

@@ -130,7 +130,8 @@ class TrainedMethod(Method):
     def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:
         """Train to the end, going on with the checkpoint where a killed job left one; return what it cost.
 
-        Raises UserError where the checkpoint belongs to something else.
+        Raises UnusableCheckpoint where the checkpoint belongs to something else: the workflow then deletes
+        it and trains anew.
         """
 
     @abc.abstractmethod

@@ -11,7 +11,6 @@ from pipeline.report.cells import Table, frame_records, percent, short
 from pipeline.report.checked import Networks
 from pipeline.report.figures import Figure
 from pipeline.report.style import Mark
-from pipeline.scores.break_even import break_even
 
 SECTIONS = (
     ("calibration", "Calibration"),
@@ -87,9 +86,8 @@ def network_sections(networks: Networks, rows: Sequence[Mark]) -> NetworkSection
     return NetworkSections(calibration, recovery, learning, breaks, tables)
 
 
-def break_even_section(timings: pd.DataFrame, rows: Sequence[Mark]) -> BreakEven:
-    """Return costs in all against numbers of data sets, for trained methods."""
-    counts = break_even(timings)
+def break_even_section(counts: pd.DataFrame, rows: Sequence[Mark]) -> BreakEven:
+    """Return costs in all against numbers of data sets; ``counts`` as of ``pipeline.scores.break_even``."""
     found = [
         check_figures.break_even_figure(counts, name, rows) for name in dict.fromkeys(counts["scenario"])
     ]

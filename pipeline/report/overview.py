@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,10 @@ class Overview:
 
 
 def make_overview(
-    run: Run, judgements: Mapping[tuple[str, str], Judgement], speedups: pd.DataFrame
+    run: Run,
+    judgements: Mapping[tuple[str, str], Judgement],
+    speedups: pd.DataFrame,
+    break_evens: pd.DataFrame,
 ) -> Overview:
     """Put the verdicts, the numbers that they rest on and their sentences together.
 
@@ -66,13 +69,18 @@ def make_overview(
         run: the run.
         judgements: by scenario and method.
         speedups: as of pipeline.scores.timing.
+        break_evens: as of pipeline.scores.break_even.
     """
     rows = []
+    pays_from = {
+        (row["scenario"], row["method"]): float(row["break_even"]) for row in break_evens.to_dict("records")
+    }
     for method in run.methods:
         findings, cells = [], []
         for scenario in run.scenarios:
             judgement = judgements.get((scenario, method))
             finding = _finding(run, judgement, speedups, scenario, method)
+            finding = replace(finding, pays_from=pays_from.get((scenario, method)))
             findings.append(finding)
             cells.append(OverviewCell(scenario, finding.label, tuple(_facts(judgement, finding))))
         sentence = method_sentence(method, findings)
@@ -134,6 +142,9 @@ def _facts(judgement: Judgement | None, finding: Finding) -> list[Fact]:
         value, low, high = finding.speedup
         interval = f"{short(low)} to {short(high)}" if math.isfinite(low) else "one data set"
         facts.append(Fact("speedup", f"{short(value)}×", interval, "speedup"))
+    if finding.pays_from is not None:
+        value = f"{short(finding.pays_from)} data sets" if math.isfinite(finding.pays_from) else "never"
+        facts.append(Fact("break-even", value, "", "break-even"))
     if finding.n_tried:
         facts.append(Fact("failed", f"{finding.n_failed} of {finding.n_tried}", "", "status"))
     return facts
@@ -155,7 +166,7 @@ def _column_note(run: Run, scenario: str) -> str:
 def _footnote(run: Run, rows: Sequence[OverviewRow]) -> str:
     texts = [
         "Speedups are of wall time against nuts on the same data sets, with 95% intervals; "
-        "compiling is not in them."
+        "compiling is not in them, nor is training, which break-even counts."
     ]
     few = [
         scenario

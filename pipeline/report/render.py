@@ -22,6 +22,7 @@ from pipeline.report.provenance import describe
 from pipeline.report.scoring import METRICS, VERDICT_WORDS, judge_all, summarise
 from pipeline.report.sections import classification_section, posterior_section, time_section
 from pipeline.report.style import STATUS_GLYPHS, VEGA_CONFIG, VERDICT_GLYPHS, marks
+from pipeline.scores.break_even import break_even
 
 TITLE = "Which fast approximation may replace Stan’s MCMC, how much faster is it, and when does it break?"
 SECTIONS = (
@@ -62,11 +63,12 @@ def render_html(run: Run) -> str:
     """Return the report of a run as one HTML document."""
     summary = summarise(run.scores)
     judgements = judge_all(run.scores, run.status, summary)
-    factors = run_speedups(run)
+    factors, break_evens = run_speedups(run), break_even(run.timings)
     rows = marks(run.methods)
     script, vega = _template_text("report.js"), _vega()
     present = set(run.scores["metric"])
-    glossary = make_glossary((name for name in METRICS if name in present), has_networks=bool(run.networks))
+    has_networks = bool(run.networks) or len(break_evens) > 0
+    glossary = make_glossary((name for name in METRICS if name in present), has_networks=has_networks)
     networks = check_sections.network_sections(run.networks, rows)
     context = {
         "title": TITLE,
@@ -86,12 +88,12 @@ def render_html(run: Run) -> str:
             ("Words", [entry for anchor, entry in glossary.items() if anchor not in METRICS]),
             ("Metrics", [entry for anchor, entry in glossary.items() if anchor in METRICS]),
         ),
-        "overview": make_overview(run, judgements, factors),
+        "overview": make_overview(run, judgements, factors, break_evens),
         "posterior": posterior_section(run, summary, rows),
         "classification": classification_section(run, summary, rows),
         "timing": time_section(run, summary, factors, rows),
         "networks": networks,
-        "break_even": check_sections.break_even_section(run.timings, rows),
+        "break_even": check_sections.break_even_section(break_evens, rows),
         "tables": {
             "reasons": tables.verdict_reasons(judgements),
             "aggregates": tables.aggregates(summary),

@@ -25,6 +25,8 @@ class Finding:
         log_sd_ratio: root mean square of the log ratio of posterior sds; NaN where unknown.
         mean_log_sd_ratio: its plain mean, whose sign tells too narrow from too wide.
         worst: title, value and limit of the judged score furthest beyond its limit; None where none is.
+        pays_from: number of data sets from which training has paid for itself, infinite where it never does;
+            None for a method that is not trained.
     """
 
     scenario: str
@@ -36,6 +38,7 @@ class Finding:
     log_sd_ratio: float
     mean_log_sd_ratio: float
     worst: tuple[str, float, float] | None
+    pays_from: float | None = None
 
 
 class Judged(Protocol):
@@ -58,7 +61,7 @@ def method_sentence(method: str, findings: Sequence[Finding]) -> str:
     if method == YARDSTICK:
         parts = ["The yardstick, at its usual length and with its own seed.", *parts]
     else:
-        parts.append(_speed(findings))
+        parts += [_speed(findings), _training(findings)]
     return " ".join(part for part in [*parts, _failures(findings)] if part)
 
 
@@ -70,8 +73,9 @@ def answer(methods: Sequence[Judged]) -> str:
     judged = [row for row in rivals if any(finding.label != "unscored" for finding in row.findings)]
     if not judged:
         return "No approximation could be judged, because nothing could be scored."
-    exact = [row for row in judged if all(f.label == "indistinguishable" for f in row.findings)]
-    near = [row for row in judged if all(f.label in _GOOD for f in row.findings) and row not in exact]
+    labels = {row.method: {finding.label for finding in row.findings} - {"unscored"} for row in judged}
+    exact = [row for row in judged if labels[row.method] == {"indistinguishable"}]
+    near = [row for row in judged if labels[row.method] <= {*_GOOD} and row not in exact]
     rest = [row for row in judged if row not in exact and row not in near]
     parts = []
     if exact:
@@ -96,7 +100,12 @@ def _with_speed(rows: Sequence[Judged]) -> str:
     texts = []
     for row in rows:
         span = _span([finding.speedup[0] for finding in row.findings if finding.speedup])
-        texts.append(f"{row.method} ({span} times as fast)" if span else row.method)
+        remarks = [f"{span} times as fast"] if span else []
+        if any(finding.pays_from is not None for finding in row.findings):
+            remarks.append("once trained")
+        if unscored := [finding.scenario for finding in row.findings if finding.label == "unscored"]:
+            remarks.append(f"not scored on {join(unscored)}")
+        texts.append(f"{row.method} ({', '.join(remarks)})" if remarks else row.method)
     return join(texts)
 
 
@@ -167,6 +176,19 @@ def _speed(findings: Sequence[Finding]) -> str:
     if max(values) < 1:
         return f"Slower than NUTS: {_span(values)} times its speed{doubt}."
     return f"{_span(values)} times as fast as NUTS{doubt}."
+
+
+def _training(findings: Sequence[Finding]) -> str:
+    """Say from how many data sets on training has paid for itself; speedups leave it out."""
+    counts = [finding.pays_from for finding in findings if finding.pays_from is not None]
+    if not counts:
+        return ""
+    never = [finding.scenario for finding in findings if finding.pays_from == math.inf]
+    finite = [value for value in counts if math.isfinite(value)]
+    parts = [f"Training has paid for itself from {_span(finite)} data sets on"] if finite else []
+    if never:
+        parts.append(f"{'and never' if finite else 'Training never pays'} on {join(never)}")
+    return f"{' '.join(parts)}."
 
 
 def _failures(findings: Sequence[Finding]) -> str:

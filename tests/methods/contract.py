@@ -24,7 +24,7 @@ def run(method: Method, scenario: Scenario, data: DataSet, built: Built, seed: i
     return task, method.fit(task)
 
 
-def ready(method: Method, scenario: Scenario, folder: Path, steps: int = 200) -> Method:
+def ready(method: Method, scenario: Scenario, folder: Path, steps: int = 40) -> Method:
     """Return a method that can fit: one with a network trains it for a few steps first."""
     if not isinstance(method, TrainedMethod):
         return method

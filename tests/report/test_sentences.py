@@ -9,6 +9,8 @@ FINE = Finding("a", "indistinguishable", 20, 0, (10.0, 9.0, 11.0), 0.02, 0.02, 0
 NARROW = replace(FINE, label="biased", mean_error=0.05, log_sd_ratio=0.5, mean_log_sd_ratio=math.log(0.6))
 SHIFTED = replace(FINE, scenario="b", label="biased", mean_error=0.3)
 
+UNSCORED = replace(FINE, scenario="b", label="unscored", speedup=None)
+
 
 @dataclass
 class Row:
@@ -41,6 +43,14 @@ class Row:
         ([replace(FINE, label="failed", n_failed=20, speedup=None, mean_error=math.nan)],
          "Too many failures on a. 20 of 20 fits failed."),
         ([replace(FINE, label="unscored", n_tried=0, speedup=None)], "Not scored on a."),
+        ([replace(FINE, pays_from=350.0)],
+         "Indistinguishable on a. 10 times as fast as NUTS. "
+         "Training has paid for itself from 350 data sets on."),
+        ([replace(FINE, pays_from=350.0), replace(FINE, scenario="b", pays_from=math.inf)],
+         "Indistinguishable on both scenarios. 10 times as fast as NUTS. "
+         "Training has paid for itself from 350 data sets on and never on b."),
+        ([replace(FINE, pays_from=math.inf)],
+         "Indistinguishable on a. 10 times as fast as NUTS. Training never pays on a."),
         ([], "Not run."),
     ],
 )  # fmt: skip
@@ -57,6 +67,9 @@ def test_the_yardstick_has_no_speedup_over_itself():
     ("rows", "text"),
     [
         ([Row("nuts", (FINE,))], "This run compares no approximation with NUTS."),
+        ([Row("flow", (replace(FINE, pays_from=9.0), UNSCORED))],
+         "Indistinguishable from certified NUTS on every scenario here: "
+         "flow (10 times as fast, once trained, not scored on b)."),
         ([Row("nuts", (FINE,)), Row("laplace", (replace(FINE, label="unscored"),))],
          "No approximation could be judged, because nothing could be scored."),
         ([Row("laplace", (FINE,)), Row("advi", (NARROW,))],
