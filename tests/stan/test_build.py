@@ -1,57 +1,16 @@
 """What is built, when it is built again, and what is said when it cannot be; mostly with a fake compiler."""
 
-import errno
 import json
-import os
-import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
 from pipeline.stan import cache, embedded, toolchain
-from pipeline.stan.build import build, main
-
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-FAKE_COMPILER = HERE / "fake_compiler.sh"
-PROGRAM = "parameters {\n  real x;\n}\nmodel {\n  x ~ normal(0, 1);\n}\n"
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    """A folder with a program, a cache of its own and a compiler that only pretends."""
-    monkeypatch.setenv("LATENTBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("CXX", str(FAKE_COMPILER))
-    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
-    monkeypatch.delenv("CMDSTAN", raising=False)
-    (tmp_path / "log").touch()
-    (tmp_path / "normal.stan").write_text(PROGRAM)
-    return tmp_path
-
-
-def build_quietly(stan_file, **options):
-    return build(stan_file, "embedded", say=lambda _: None, **options)
-
-
-def compilations(work):
-    return [line.split()[1] for line in (work / "log").read_text().splitlines()]
-
-
-def command_line(work, *arguments, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipeline.stan.build", str(work / "normal.stan"), *arguments],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from tests.stan.building import FAKE_COMPILER, PROGRAM, build_quietly, command_line, compilations, entries
 
 
 def test_builds_both_and_reuses_them(work):
@@ -194,12 +153,6 @@ def is_running(pid):
         return False
 
 
-def entries(work):
-    return [
-        path for kind in ("objects", "programs") for path in (work / "cache" / kind).glob("*[!k]")
-    ]  # all but .lock
-
-
 def test_kill_leaves_nothing_half_made(work):
     process = command_line(work, "--toolchain=embedded", FAKE_SLEEP_S="2")
     wait_for(lambda: compilations(work))
@@ -242,104 +195,6 @@ def test_compiler_with_its_own_library(work, monkeypatch):
     links = [line for line in (work / "log").read_text().splitlines() if line.split()[1] == "link"]
     assert len(links) == 2
     assert all(f"-Wl,-rpath,{prefix / 'lib'}" in line.split() for line in links)
-
-
-FAULTS = {
-    "missing.stan": (None, "missing.stan does not exist"),
-    "folder.stan": (Path.mkdir, "is not a file"),
-    "normal.txt": (lambda path: path.write_text(PROGRAM), "must end in .stan"),
-    "syntax.stan": (
-        lambda path: path.write_text(PROGRAM.replace("1);", "1)")),
-        r"Syntax error in 'syntax.stan', line 6, column 0",
-    ),
-    "type.stan": (
-        lambda path: path.write_text(PROGRAM.replace("normal", "nrmal")),
-        r"Semantic error in 'type.stan', line 5, column 2 to column 18",
-    ),
-    "include.stan": (
-        lambda path: path.write_text("functions {\n#include nowhere.stanfunctions\n}\n"),
-        r"(?s)'include.stan', line 2, column 0.*Could not find include file 'nowhere.stanfunctions'",
-    ),
-    "binary.stan": (lambda path: path.write_bytes(b"\xff\xfe\x00"), r"'binary.stan', line 1"),
-}
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_faults_of_the_program(work, capsys, name):
-    make, message = FAULTS[name]
-    path = work / name
-    if make:
-        make(path)
-    assert main([str(path), "--toolchain=embedded"]) == 1
-    said = capsys.readouterr()
-    assert re.search(message, said.err)
-    assert said.out == ""
-    assert compilations(work) == []
-
-
-@pytest.mark.parametrize(
-    "failure, message",
-    [
-        ("disk", "No space left on the disk"),
-        ("memory", "the memory ran out"),
-        ("code", r"(?s)error: 'nonsense' was not declared.*fake_compiler.sh"),
-    ],
-)
-def test_failing_compiler(work, monkeypatch, failure, message):
-    monkeypatch.setenv("FAKE_FAILURE", failure)
-    with pytest.raises(UserError, match=message):
-        build_quietly(work / "normal.stan")
-    assert entries(work) == []
-
-
-def test_no_compiler(work, monkeypatch):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(UserError, match=r"CXX=no-such-compiler[\s\S]*apt install g\+\+"):
-        build_quietly(work / "normal.stan")
-    monkeypatch.delenv("CXX")
-    monkeypatch.setenv("PATH", str(work))
-    with pytest.raises(UserError, match=r"No C\+\+ compiler found \(looked for"):
-        build_quietly(work / "normal.stan")
-
-
-def test_broken_compiler(work, monkeypatch):
-    broken = work / "broken.sh"
-    broken.write_text("#!/bin/sh\nexit 3\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("CXX", str(broken))
-    with pytest.raises(UserError, match="does not run"):
-        build_quietly(work / "normal.stan")
-
-
-def test_unwritable_cache(work, monkeypatch):
-    (work / "file").touch()
-    monkeypatch.setenv("LATENTBENCH_CACHE", str(work / "file" / "cache"))
-    with pytest.raises(UserError, match=r"cannot be written[\s\S]*LATENTBENCH_CACHE"):
-        build_quietly(work / "normal.stan")
-
-
-def test_full_disk(work, monkeypatch):
-    write_text = Path.write_text
-
-    def full(path, *arguments, **options):
-        if path.name == "model.cpp":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        return write_text(path, *arguments, **options)
-
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(UserError, match=r"No space left[\s\S]*LATENTBENCH_CACHE"):
-        build_quietly(work / "normal.stan")
-
-
-def test_no_wheel(work, monkeypatch):
-    monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"httpstan[\s\S]*3\.10 to 3\.13[\s\S]*toolchain: official"):
-        build_quietly(work / "normal.stan")
-
-
-def test_unknown_setting(work):
-    with pytest.raises(UserError, match="'offical'; allowed are auto, embedded, official"):
-        build(work / "normal.stan", "offical")
 
 
 @pytest.mark.slow
