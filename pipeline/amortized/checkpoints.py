@@ -4,11 +4,10 @@ import json
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import equinox as eqx
 
-from pipeline.amortized.network import Architecture
 from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.files import fingerprint, whole
 from pipeline.scenarios.base import Scenario
@@ -32,18 +31,25 @@ class Identity:
     versions: dict[str, str]
 
 
-def identity_of(scenario: Scenario, architecture: Architecture) -> Identity:
-    """Return what a checkpoint written now would say of itself."""
-    versions = {"format": str(FORMAT)} | {name: metadata.version(name) for name in PACKAGES}
+def identity_of(
+    scenario: Scenario, architecture: dict[str, Any], packages: tuple[str, ...] = PACKAGES
+) -> Identity:
+    """Return what a checkpoint written now, by these packages, would say of itself."""
+    versions = {"format": str(FORMAT)} | {name: metadata.version(name) for name in packages}
     settings = asdict(scenario)  # pyright: ignore[reportArgumentType] scenarios are dataclasses
-    return Identity(fingerprint(scenario.name, settings), asdict(architecture), versions)
+    return Identity(fingerprint(scenario.name, settings), architecture, versions)
 
 
 def write_checkpoint(path: Path, identity: Identity, record: dict[str, Any], state: Any) -> None:
     """Write a line of JSON and the state's arrays, whole or not at all."""
     with whole(path) as temporary, temporary.open("wb") as file:
-        file.write(json.dumps({"identity": asdict(identity), "record": record}).encode() + b"\n")
+        write_header(file, identity, record)
         eqx.tree_serialise_leaves(file, state)
+
+
+def write_header(file: BinaryIO, identity: Identity, record: dict[str, Any]) -> None:
+    """Write the JSON line that every checkpoint begins with."""
+    file.write(json.dumps({"identity": asdict(identity), "record": record}).encode() + b"\n")
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -67,16 +67,21 @@ class Amortized:
 
     def infer(
         self, observed: Observations, n_draws: int, seeds: Sequence[int]
-    ) -> tuple[Draws, dict[str, Float[np.ndarray, "dataset batch obs component"]]]:
-        """Return draws and, from evenly spaced ones in N_BATCHES batches, mean membership probabilities."""
-        drawn, means = [], []
+    ) -> tuple[
+        Float[np.ndarray, "dataset draw dim"], dict[str, Float[np.ndarray, "dataset batch obs component"]]
+    ]:
+        """Return draws and, from evenly spaced ones in N_BATCHES batches, mean membership probabilities.
+
+        Without the draws' density, which costs as much as the draws.
+        """
+        draws, means = [], []
         for batch, used, padded in _batches(observed, seeds):
             summarised = self._summarise(self.network, batch)
-            parts, found = self._infer(self.network, batch, summarised, jnp.asarray(padded), n_draws)
-            drawn.append([np.asarray(part)[:used] for part in parts])
+            theta, found = self._infer(self.network, batch, summarised, jnp.asarray(padded), n_draws)
+            draws.append(np.asarray(theta)[:used])
             means.append({kind: np.asarray(p)[:used] for kind, p in found.items()})
-        draws = Draws(*(np.concatenate(part) for part in zip(*drawn, strict=True)))
-        return draws, {kind: np.concatenate([part[kind] for part in means]) for kind in means[0]}
+        memberships = {kind: np.concatenate([part[kind] for part in means]) for kind in means[0]}
+        return np.concatenate(draws), memberships
 
     def propose(
         self, observed: Observations, n_draws: int, seeds: Sequence[int]
@@ -144,10 +149,10 @@ def _density(network: Network, summarised: Summarised, theta: Array) -> Array:
 
 def _infer(
     network: Network, observed: Observations, summarised: Summarised, seeds: Array, n_draws: int
-) -> tuple[tuple[Array, Array], dict[str, Array]]:
-    theta, log_q = _draw(network, summarised, seeds, n_draws)
+) -> tuple[Array, dict[str, Array]]:
+    theta, _ = _draw(network, summarised, seeds, n_draws)
     step = max(1, n_draws // N_MEMBERSHIP_DRAWS)
-    return (theta, log_q), _membership_batches(network, observed, theta[:, ::step], N_BATCHES)
+    return theta, _membership_batches(network, observed, theta[:, ::step], N_BATCHES)
 
 
 def _memberships(network: Network, observed: Observations, theta: Array) -> dict[str, Array]:

@@ -114,7 +114,7 @@ def train(
     """
     started = time.perf_counter()
     cpu_started = time.process_time()
-    identity = identity_of(simulator.scenario, architecture)
+    identity = identity_of(simulator.scenario, asdict(architecture))
     plan = {"seed": seed, "recipe": asdict(recipe), "budget": asdict(budget)}
     optimiser = _optimiser(recipe)
     state = _start(simulator, architecture, optimiser, seed)
@@ -153,7 +153,7 @@ def load(simulator: Simulator, architecture: Architecture, checkpoint: Path) -> 
     Raises:
         UserError: there is none, or it belongs to something else.
     """
-    identity = identity_of(simulator.scenario, architecture)
+    identity = identity_of(simulator.scenario, asdict(architecture))
     optimiser = _optimiser(Recipe())
     like = eqx.filter_eval_shape(lambda: _start(simulator, architecture, optimiser, 0))
     record, state = read_checkpoint(checkpoint, identity, like)

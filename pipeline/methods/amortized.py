@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.amortized.support import obstacle
+from pipeline.compilation import saved_compilation
 from pipeline.errors import UserError
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, Task, TrainedMethod
@@ -96,8 +97,9 @@ class _Direct(AmortizedMethod):
         steps = DEFAULT_STEPS if self.train_s is None and self.train_steps is None else self.train_steps
         budget = Budget(steps=steps, wall_s=self.train_s)
         architecture = Architecture(head=self.head)
-        record = train(get_simulator(scenario), architecture, budget, checkpoint, seed=seed).record
-        return [PhaseTime("train", record["wall_s"], record["cpu_s"])]
+        with saved_compilation() as saved:
+            record = train(get_simulator(scenario), architecture, budget, checkpoint, seed=seed).record
+        return [saved.charged(PhaseTime("train", record["wall_s"], record["cpu_s"]))]
 
     def learning(self, checkpoint: Path) -> dict:
         """Return the number of steps and the loss curve, thinned."""
@@ -107,10 +109,10 @@ class _Direct(AmortizedMethod):
 
     def load(self, scenario: Scenario, checkpoint: Path) -> tuple[Method, list[PhaseTime]]:
         """Load the network and compile what a fit calls."""
-        with Stopwatch() as watch:
+        with saved_compilation() as saved, Stopwatch() as watch:
             amortized, example = load_network(scenario, self.head, checkpoint)
             amortized.infer(example, self.draws, seeds=[1])
-        return _Ready(self.draws, amortized), [watch.phase("build")]
+        return _Ready(self.draws, amortized), [saved.charged(watch.phase("build"))]
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,8 @@ class _Ready(Method):
         """Encode, draw and classify; what is timed ends with unconstrained draws and memberships."""
         with Stopwatch() as watch:
             observed = self.amortized.encode([task.data])
-            drawn, memberships = self.amortized.infer(observed, self.draws, [task.seed])
-        unconstrained = drawn.theta[0].astype(float)
+            theta, memberships = self.amortized.infer(observed, self.draws, [task.seed])
+        unconstrained = theta[0].astype(float)
         n_obs = len(task.data.y)
         return Fit(
             task.model.constrain(unconstrained)[None],

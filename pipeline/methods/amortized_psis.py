@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from pipeline.compilation import saved_compilation
 from pipeline.errors import UserError
 from pipeline.methods import register
 from pipeline.methods.amortized import AmortizedMethod, load_network
@@ -78,10 +79,10 @@ class AmortizedFlowPsis(AmortizedMethod):
 
     def load(self, scenario: Scenario, checkpoint: Path) -> tuple[Method, list[PhaseTime]]:
         """Load the network and compile what a fit calls."""
-        with Stopwatch() as watch:
+        with saved_compilation() as saved, Stopwatch() as watch:
             amortized, example = load_network(scenario, self.head, checkpoint)
             amortized.propose(example, self.proposals, seeds=[1])
-        return _Ready(self.proposals, self.draws, amortized), [watch.phase("build")]
+        return _Ready(self.proposals, self.draws, amortized), [saved.charged(watch.phase("build"))]
 
 
 @dataclass(frozen=True)

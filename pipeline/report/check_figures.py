@@ -102,7 +102,7 @@ def learning_figures(learning: Mapping[str, Any], scenario: str, rows: Sequence[
     figures = []
     for column, (title, axis) in titles.items():
         points = []
-        for mark in rows:
+        for mark in (mark for mark in rows if column in learning[mark.method]["curve_columns"]):
             curve = pd.DataFrame(
                 learning[mark.method]["curve"], columns=learning[mark.method]["curve_columns"]
             )

@@ -59,5 +59,35 @@ def cost_rows(run: Run, factors: pd.DataFrame) -> list[dict]:
     return rows
 
 
+def stage_rows(run: Run) -> list[dict]:
+    """Return one row a scenario, method that corrects its draws, and stage: how many data sets ended there.
+
+    A data set ends with the correction where that was accepted, and goes on to NUTS where it was not; its
+    cost is that of all stages it took.
+    """
+    timed = _fits_of(run, run.timings)
+    fits = timed[timed["dataset"].notna() & ~timed["phase"].isin(ONE_OFF_PHASES)]
+    rows = []
+    for (scenario, method), part in fits.groupby(["scenario", "method"], sort=False):
+        if "correct" not in set(part["phase"]):
+            continue
+        by_dataset = part.groupby("dataset")
+        wall_s = by_dataset["wall_s"].sum()
+        escalated = by_dataset["phase"].agg(lambda phases: "sample" in set(phases))
+        for stage, chosen in (("correction accepted", ~escalated), ("escalated to NUTS", escalated)):
+            rows.append(
+                {
+                    "scenario": scenario,
+                    "method": method,
+                    "stage": stage,
+                    "n": int(chosen.sum()),
+                    "share": chosen.mean(),
+                    "wall_s": wall_s[chosen].median(),
+                    "share_of_cost": wall_s[chosen].sum() / wall_s.sum(),
+                }
+            )
+    return rows
+
+
 def _fits_of(run: Run, timings: pd.DataFrame) -> pd.DataFrame:
     return timings[~timings["method"].isin(REFERENCE_METHODS)]

@@ -13,7 +13,7 @@ import vl_convert
 from markupsafe import Markup
 
 from pipeline.report import check_sections, tables
-from pipeline.report.costs import cost_rows, run_speedups
+from pipeline.report.costs import cost_rows, run_speedups, stage_rows
 from pipeline.report.examples import MAX_DRAWS
 from pipeline.report.glossary import make_glossary
 from pipeline.report.inputs import REFERENCE_METHODS, Run, read_run
@@ -99,6 +99,7 @@ def render_html(run: Run) -> str:
             "aggregates": tables.aggregates(summary),
             "classification": tables.classification(summary),
             "timings": tables.timings(cost_rows(run, factors)),
+            "stages": tables.stages(stage_rows(run)),
             "failures": tables.failures(run),
             "certificates": tables.certificates(run),
             "worst": tables.worst(run),

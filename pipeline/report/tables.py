@@ -230,6 +230,26 @@ def timings(rows: Iterable[Mapping[str, Any]]) -> Table:
     )
 
 
+def stages(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Where methods that correct their draws ended; the rows as of ``costs.stage_rows``."""
+    return make_table(
+        "stages",
+        "Corrected methods: which stage was enough",
+        (
+            _SCENARIO,
+            _METHOD,
+            Column("stage", "Ended with"),
+            Column("n", "Data sets", "integer", term="data-set"),
+            Column("share", "Share of data sets", "percent"),
+            Column("wall_s", "Wall time", "seconds", term="wall-time"),
+            Column("share_of_cost", "Share of the cost", "percent"),
+        ),
+        rows,
+        note="Wall time is the median over the data sets of the stage, all stages before it included.",
+        empty="No method of this run corrects its draws.",
+    )
+
+
 def jobs(run: Run) -> Table:
     """One row a part of the run: its share of the wall time, CPU time and memory."""
     columns = (

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.report import tables
 from pipeline.report.cells import Table, frame_records
-from pipeline.report.costs import cost_rows, phase_seconds, run_speedups
+from pipeline.report.costs import cost_rows, phase_seconds, run_speedups, stage_rows
 from pipeline.report.inputs import Run, read_run
 from pipeline.report.scoring import judge_all, limit_share, summarise
 from tests.report.synthetic import Made, write_run
@@ -129,6 +129,22 @@ def test_costs_are_medians_with_their_speedups(run: Run):
     assert row["wall_s"] == pytest.approx(own["wall_s"].median())
     assert row["wall_s_low"] < row["wall_s_speedup"] < row["wall_s_high"]
     assert "wall_s_speedup" not in rows["hmm-ordered", "nuts"]
+
+
+def test_a_corrected_method_is_told_apart_by_the_stage_that_was_enough(run: Run):
+    def fit(dataset: int, **wall_s: float) -> list[dict]:
+        keys = {"scenario": "hmm-ordered", "dataset": dataset, "method": "psis", "cpu_s": 1.0}
+        return [{**keys, "phase": phase, "wall_s": s} for phase, s in wall_s.items()]
+
+    ended = [fit(1, infer=0.1, correct=0.1), fit(2, infer=0.1, correct=0.3)]
+    went_on = [fit(3, infer=0.1, correct=0.1, warmup=1.0, sample=0.8)]
+    rows = pd.DataFrame([row for rows in ended + went_on for row in rows])
+    found = stage_rows(replace(run, timings=pd.concat([run.timings, rows], ignore_index=True)))
+    accepted, escalated = found
+    assert (accepted["n"], escalated["n"]) == (2, 1)
+    assert accepted["share"] == pytest.approx(2 / 3)
+    assert accepted["wall_s"] == pytest.approx(0.3) and escalated["wall_s"] == pytest.approx(2.0)
+    assert accepted["share_of_cost"] == pytest.approx(0.6 / 2.6)
 
 
 def test_the_decisive_scores_come_worst_first_and_lead_the_verdict(run: Run, summary: pd.DataFrame):
