@@ -113,9 +113,7 @@ def train(
         # The workflow's learning rate needs the number of steps beforehand.
         paced = _Progress(simulator.scenario.name, 0, say)
         _fit(_workflow(simulator), simulate, batch, N_TRIAL, paced)
-        pace_s = float(np.median(np.diff(paced.times_s)))
-        compile_s = paced.times_s[0] - paced.started_s
-        steps = max(1, int((wall_s - (time.perf_counter() - started) - compile_s) / pace_s))
+        steps = steps_within(wall_s - (time.perf_counter() - started), paced.started_s, paced.times_s)
     workflow, progress = _workflow(simulator), _Progress(simulator.scenario.name, steps, say)
     _fit(workflow, simulate, batch, steps, progress)
     # The loss is that of standardised parameters.
@@ -133,6 +131,17 @@ def train(
         ],
     }
     return Peer(simulator, workflow.approximator), record
+
+
+def steps_within(left_s: float, started_s: float, times_s: Sequence[float]) -> int:
+    """Return how many steps fit, judged by a trial that compiled as long as the training will.
+
+    Args:
+        left_s: seconds left of the budget.
+        started_s, times_s: when the trial began, and when each of its steps ended.
+    """
+    pace_s = float(np.median(np.diff(times_s)))
+    return max(1, int((left_s - (times_s[0] - started_s)) / pace_s))
 
 
 def save(peer: Peer, path: Path, record: dict[str, Any]) -> None:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, Task
-from pipeline.stan.gaussian import GaussianMixture, recover_gaussian
+from pipeline.stan.gaussian import Gaussian, GaussianMixture, recover_gaussian
 from pipeline.timing import Stopwatch
 
 
@@ -34,6 +35,23 @@ class Pathfinder(Method):
         flat = task.model.columns(resampled.column_names, np.asarray(resampled.draws()))
         return Fit(flat[None], [watch.phase("infer")], self._approximation(task))
 
+    def _approximation(self, task: Task) -> Approximation:
+        gaussians, raw = self.gaussians(task)
+        return Approximation(GaussianMixture(tuple(gaussians)), raw)
+
+    def gaussians(self, task: Task) -> tuple[list[Gaussian], Float[np.ndarray, "draw dim"]]:
+        """Return the paths' Gaussians, recovered from their raw draws, and these draws.
+
+        Each path has its block of draws; a failed path has none.
+        """
+        run = self._run(task, psis_resample=False)
+        values = np.asarray(run.draws())
+        raw = task.model.unconstrain(task.model.columns(run.column_names, values))
+        log_q = values[:, run.column_names.index("lp_approx__")]
+        n_blocks = len(raw) // self.draws_per_path
+        blocks = zip(np.array_split(raw, n_blocks), np.array_split(log_q, n_blocks), strict=True)
+        return [recover_gaussian(x, lq) for x, lq in blocks], raw
+
     def _run(self, task: Task, psis_resample: bool) -> Any:
         return task.model.cmdstan.pathfinder(
             data=str(task.model.data_file),
@@ -49,13 +67,3 @@ class Pathfinder(Method):
             num_threads=1,
             timeout=self.timeout_s,
         )
-
-    def _approximation(self, task: Task) -> Approximation:
-        """Recover each path's Gaussian from its block of raw draws; a failed path has no block."""
-        run = self._run(task, psis_resample=False)
-        values = np.asarray(run.draws())
-        raw = task.model.unconstrain(task.model.columns(run.column_names, values))
-        log_q = values[:, run.column_names.index("lp_approx__")]
-        n_blocks = len(raw) // self.draws_per_path
-        blocks = zip(np.array_split(raw, n_blocks), np.array_split(log_q, n_blocks), strict=True)
-        return Approximation(GaussianMixture(tuple(recover_gaussian(x, lq) for x, lq in blocks)), raw)
