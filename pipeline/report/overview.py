@@ -28,10 +28,11 @@ class Fact:
 
 @dataclass(frozen=True)
 class OverviewCell:
-    """What one method is worth on one scenario."""
+    """What one method is worth on one scenario: a verdict, its gist in a few words, the facts behind it."""
 
     scenario: str
     verdict: str
+    gist: str
     facts: tuple[Fact, ...]
 
 
@@ -82,7 +83,8 @@ def make_overview(
             finding = _finding(run, judgement, speedups, scenario, method)
             finding = replace(finding, pays_from=pays_from.get((scenario, method)))
             findings.append(finding)
-            cells.append(OverviewCell(scenario, finding.label, tuple(_facts(judgement, finding))))
+            facts = tuple(_facts(judgement, finding))
+            cells.append(OverviewCell(scenario, finding.label, _gist(finding), facts))
         sentence = method_sentence(method, findings)
         rows.append(OverviewRow(method, tuple(findings), tuple(cells), sentence))
     used = {cell.verdict for row in rows for cell in row.cells}
@@ -129,6 +131,19 @@ def _finding(
         mean_log_sd_ratio=float(np.mean(own)) if own.size else math.nan,
         worst=None if worst is None else (METRICS[worst["metric"]].title, worst["value"], worst["limit"]),
     )
+
+
+def _gist(finding: Finding) -> str:
+    """Return what a reader who compares methods wants beside the verdict."""
+    parts = [] if finding.n_tried else ["not run"]
+    if finding.speedup:
+        parts.append(f"{short(finding.speedup[0])}× as fast")
+    if finding.pays_from is not None:
+        is_finite = math.isfinite(finding.pays_from)
+        parts.append(f"pays from {short(finding.pays_from)}" if is_finite else "training never pays")
+    if finding.n_failed:
+        parts.append(f"{finding.n_failed} of {finding.n_tried} failed")
+    return " · ".join(parts)
 
 
 def _facts(judgement: Judgement | None, finding: Finding) -> list[Fact]:

@@ -27,7 +27,7 @@ VERDICT_MEANINGS = {
     "close": f"every judged score within its limit; at most {MAX_FAILED_SHARE:.0%} of the fits failed",
     "biased": "some judged score beyond its limit",
     "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed, or none gave scores",
-    "unscored": "no data set had a certified reference",
+    "unscored": "not run, or no data set had a certified reference",
 }
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.methods import get_method
 from pipeline.scenarios import get_scenario
+from pipeline.stan.build import build
+from tests.methods.contract import check_method
 
+STAN = Path(__file__).parents[2] / "stan"
 SETTINGS = {"n_obs": [20, 30], "n_rep": [2, 3]}
 
 
@@ -86,3 +90,8 @@ def test_the_peer(trained, tmp_path):
     cut.write_bytes(file.read_bytes()[:-1000])
     with pytest.raises(UnusableCheckpoint, match="damaged"):
         peer.load(simulator, cut)
+
+    # The contract of docs/adding-a-method.md.
+    ready, phases = get_method("bayesflow", {"draws": 200}).load(scenario, file)
+    assert [phase.phase for phase in phases] == ["build"]
+    check_method(ready, scenario, scenario.data_sets([5])[0], build(STAN / scenario.stan_program))

@@ -16,6 +16,11 @@
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   };
 
+  // On paper nothing can be opened.
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll(".overview details")) details.open = true;
+  });
+
   // ---- tables: sort by header, filter by text and value, page, download
   const raw = (cell) => (cell.hasAttribute("data-v") ? cell.dataset.v : cell.textContent.trim());
   const csvField = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
