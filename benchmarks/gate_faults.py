@@ -99,7 +99,7 @@ class Subject:
 
 def wider_prior(subject: Subject) -> Posterior:
     """Prior sd of the component means 1.2 where it is 1."""
-    scaled = (subject.parameters()["mu"] - np.array(getattr(subject.scenario, "mu_mean"))) / 1.0
+    scaled = (subject.parameters()["mu"] - np.array(subject.scenario.mu_mean)) / 1.0
     return subject.reweighted(np.sum(scaled**2 - (scaled / 1.2) ** 2, axis=1) / 2)
 
 
@@ -204,8 +204,8 @@ def transposed_transition(subject: Subject) -> Posterior:
     transposed = np.stack(
         [np.stack([stay[:, 0], leave[:, 1]], axis=-1), np.stack([leave[:, 0], stay[:, 1]], axis=-1)], axis=-2
     )
-    sd = np.full_like(draws["mu"], getattr(subject.scenario, "sd"))
-    initial = np.array(getattr(subject.scenario, "initial"))
+    sd = np.full_like(draws["mu"], subject.scenario.sd)
+    initial = np.array(subject.scenario.initial)
     wrong = hmm_memberships(summarise(subject.data.y), initial, transposed, draws["mu"], sd)
     memberships = {
         kind: values.reshape(BATCHES, -1, *values.shape[1:]).mean(axis=1) for kind, values in wrong.items()
@@ -234,7 +234,9 @@ OF_HMMS = {
 }
 
 
-def score_faults(run: Path, name: str, n_datasets: int, faults: dict, folder: Path) -> dict[str, pd.DataFrame]:
+def score_faults(
+    run: Path, name: str, n_datasets: int, faults: dict, folder: Path
+) -> dict[str, pd.DataFrame]:
     """Return rows of scores.csv for each fault in one scenario, the method being nuts."""
     config = json.loads((run / "provenance.json").read_text())["config"]["scenarios"]
     scenario = get_scenario(name, {k: v for k, v in config[name].items() if k != "n_datasets"})
@@ -252,7 +254,9 @@ def score_faults(run: Path, name: str, n_datasets: int, faults: dict, folder: Pa
         subject = Subject(scenario, data, other, built, model, draws, np.random.default_rng(i))
         for fault, plant in faults.items():
             scored = scorer.score(plant(subject))
-            rows[fault] += [(name, i, "nuts", s.metric, s.parameter, s.value, s.mcse, s.floor) for s in scored]
+            rows[fault] += [
+                (name, i, "nuts", s.metric, s.parameter, s.value, s.mcse, s.floor) for s in scored
+            ]
     return {fault: pd.DataFrame(found, columns=COLUMNS) for fault, found in rows.items()}
 
 
@@ -263,7 +267,9 @@ def snapshots(scores: pd.DataFrame, seed: int, data: str) -> Snapshot:
     speed = pd.DataFrame(columns=["scenario", "method", "n_datasets", "slowdown", "low", "high"])
     record = {"run": "faults", "seed": seed, "config": {"scenarios": {}, "methods": {}}}
     fits = cells.assign(status="ok")
-    return Snapshot(record, table, table, fits, cells.drop_duplicates(["scenario", "dataset"]).assign(data=data), speed)
+    return Snapshot(
+        record, table, table, fits, cells.drop_duplicates(["scenario", "dataset"]).assign(data=data), speed
+    )
 
 
 def main() -> None:
@@ -273,13 +279,20 @@ def main() -> None:
     parser.add_argument("--scenarios", nargs="+", default=["gmm-ordered", "hmm-ordered"])
     parser.add_argument("--datasets", type=int, default=20)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--scores", type=Path, help="folder to keep the faulty scores in, or read them from")
     arguments = parser.parse_args()
     whole_run = pd.read_parquet(arguments.run / "scores.parquet")
     results = []
     for name in arguments.scenarios:
         faults = EVERYWHERE | (OF_HMMS if name.startswith("hmm") else {})
-        with tempfile.TemporaryDirectory() as folder:
-            scored = score_faults(arguments.run, name, arguments.datasets, faults, Path(folder))
+        kept = arguments.scores / f"{name}.parquet" if arguments.scores else None
+        if kept and kept.exists():
+            scored = {str(fault): rows for fault, rows in pd.read_parquet(kept).groupby("fault", sort=False)}
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                scored = score_faults(arguments.run, name, arguments.datasets, faults, Path(folder))
+            if kept:
+                pd.concat([rows.assign(fault=fault) for fault, rows in scored.items()]).to_parquet(kept)
         for fault, faulty in scored.items():
             of_nuts = (whole_run["scenario"] == name) & (whole_run["method"] == "nuts")
             shown = of_nuts & (whole_run["dataset"] < arguments.datasets)

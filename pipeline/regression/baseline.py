@@ -63,7 +63,9 @@ def read_baseline(folder: Path, run: str) -> Snapshot:
         record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
         version = record["format"]
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise UserError(f"{folder / RECORD_FILE}: is damaged ({type(error).__name__}: {error}). {again}") from error
+        raise UserError(
+            f"{folder / RECORD_FILE}: is damaged ({type(error).__name__}: {error}). {again}"
+        ) from error
     if version != FORMAT:
         raise UserError(
             f"{folder / RECORD_FILE}: format {version}, where this version reads {FORMAT}. Check out the version "

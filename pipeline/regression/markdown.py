@@ -10,12 +10,17 @@ from pipeline.regression.settings import Regression
 
 MAX_SHOWN = 15
 MAX_FOLDED = 200  # a comment on GitHub holds 65,536 characters
-_MARKS = {"regression": "❌", "missing": "❌", "suspect": "⚠️", "better": "✅", "new": "🆕", "not judged": "➖"}
+_MARKS = {
+    "regression": "❌",
+    "missing": "❌",
+    "suspect": "⚠️",
+    "better": "✅",
+    "new": "🆕",
+    "not judged": "➖",
+}
 
 
-def markdown(
-    outcome: Outcome, baseline: dict[str, Any], record: dict[str, Any], settings: Regression
-) -> str:
+def markdown(outcome: Outcome, baseline: dict[str, Any], record: dict[str, Any], settings: Regression) -> str:
     """Return the comment.
 
     Args:
@@ -53,7 +58,9 @@ def _headline(outcome: Outcome, failing: Sequence[Finding]) -> str:
 def _runs(baseline: dict[str, Any], record: dict[str, Any]) -> str:
     def of(run: dict[str, Any]) -> str:
         commit = str(run.get("git_commit") or "unknown")[:12]
-        return f"`{_text(commit)}`{' with local changes' if run.get('git_changes') else ''}, seed {run['seed']}"
+        return (
+            f"`{_text(commit)}`{' with local changes' if run.get('git_changes') else ''}, seed {run['seed']}"
+        )
 
     return f"Run `{_text(record['run'])}` at {of(record)}, against the baseline of {of(baseline)}."
 
@@ -74,7 +81,10 @@ def _folded(title: str, findings: Sequence[Finding]) -> list[str]:
 
 
 def _table(findings: Sequence[Finding]) -> list[str]:
-    rows = ["| | scenario | method | metric | old | new | ratio | p | verdict |", "|---|---|---|---|--:|--:|--:|--:|---|"]
+    rows = [
+        "| | scenario | method | metric | old | new | ratio | p | verdict |",
+        "|---|---|---|---|--:|--:|--:|--:|---|",
+    ]
     for f in findings:
         verdict = f.verdict + (f" ({_text(f.note)})" if f.note else "")
         cells = [_MARKS.get(f.verdict, ""), _text(f.scenario), _text(f.method), _text(f.subject)]
@@ -84,7 +94,11 @@ def _table(findings: Sequence[Finding]) -> list[str]:
 
 
 def _slower(outcome: Outcome) -> list[str]:
-    rows = ["Slower, in units of `nuts` in the same run (a warning only):", "", "| scenario | method | old | new | ratio |"]
+    rows = [
+        "Slower, in units of `nuts` in the same run (a warning only):",
+        "",
+        "| scenario | method | old | new | ratio |",
+    ]
     rows.append("|---|---|--:|--:|--:|")
     for s in outcome.slower:
         cells = [_text(s.scenario), _text(s.method), number(s.old), number(s.new), number(s.ratio, 2)]

@@ -16,7 +16,7 @@ from pipeline.scores.metrics import METRICS
 from pipeline.scores.timing import speedups
 
 CELL = ["scenario", "method", "metric"]
-SCORE_COLUMNS = [*CELL, "dataset", "value", "mcse", "floor"]
+SCORE_COLUMNS = [*CELL, "dataset", "value", "mcse", "floor", "z2"]
 FIT_COLUMNS = ["scenario", "dataset", "method", "status"]
 DATA_COLUMNS = ["scenario", "dataset", "data"]
 SPEED_COLUMNS = ["scenario", "method", "n_datasets", "slowdown", "low", "high"]
@@ -32,7 +32,7 @@ class Snapshot:
         record: seed, configuration, versions and machine, from provenance.json.
         summary: the aggregates of the report, for people who read a baseline's changes.
         scores: one row a data set and metric, signed scores as root mean square over the parameters, others
-            as their mean; floor in the same way.
+            as their mean; floor in the same way; z2, for signed scores, the mean of (value / mcse)^2.
         fits: one row a fit and reference run.
         data: a hash of each data set's observations; equal ones are compared in pairs.
         speed: wall time of a fit in units of nuts' in the same run, with its interval.
@@ -92,11 +92,14 @@ def per_data_set(scores: pd.DataFrame) -> pd.DataFrame:
     floors = over_parameters(np.where(squared, floor**2, floor))
     errors = over_parameters(np.where(squared, np.abs(value) * mcse, mcse))
     squared = _is_squared(table["metric"])
+    with np.errstate(divide="ignore", invalid="ignore"):  # an mcse of zero tells nothing
+        z2 = over_parameters((value / mcse) ** 2)
     root = np.sqrt(np.where(squared, means, 1.0))
     return table[keys].assign(
         value=np.where(squared, root, means),
         mcse=np.where(squared, errors / np.where(root > 0, root, np.inf), errors),
         floor=np.where(squared, np.sqrt(np.abs(floors)), floors),
+        z2=np.where(squared & np.isfinite(z2), z2, np.nan),
     )
 
 

@@ -27,6 +27,8 @@ def slower(old: pd.DataFrame, new: pd.DataFrame) -> list[Slower]:
     both = both.assign(ratio=both["slowdown_new"] / both["slowdown_old"])
     found = both[(both["ratio"] > MIN_FACTOR) & (both["low_new"] > both["high_old"])]
     return [
-        Slower(str(row["scenario"]), str(row["method"]), row["slowdown_old"], row["slowdown_new"], row["ratio"])
+        Slower(
+            str(row["scenario"]), str(row["method"]), row["slowdown_old"], row["slowdown_new"], row["ratio"]
+        )
         for row in found.sort_values("ratio", ascending=False).to_dict("records")
     ]

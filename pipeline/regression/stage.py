@@ -11,7 +11,7 @@ from pipeline.regression.baseline import check_same_problem, read_baseline, writ
 from pipeline.regression.gate import FAILING, judge
 from pipeline.regression.junit import junit
 from pipeline.regression.markdown import markdown
-from pipeline.regression.settings import OUTPUTS, Regression
+from pipeline.regression.settings import Regression
 from pipeline.regression.snapshot import snapshot
 
 
@@ -67,7 +67,9 @@ def verdict_of(file: Path) -> tuple[bool, str]:
     failing = [f for f in record["findings"] if f["verdict"] in FAILING]
     if not record["failed"]:
         return False, f"Regression gate: passed, {record['n_comparisons']} comparisons."
-    worst = "; ".join(f"{f['scenario']} / {f['method']} / {f['subject']}: {f['verdict']}" for f in failing[:5])
+    worst = "; ".join(
+        f"{f['scenario']} / {f['method']} / {f['subject']}: {f['verdict']}" for f in failing[:5]
+    )
     more = f" and {len(failing) - 5} more" if len(failing) > 5 else ""
     return True, f"Regression gate: failed. {worst}{more}. Read {file.with_suffix('.md')}."
 
