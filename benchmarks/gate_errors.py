@@ -9,8 +9,8 @@ suite's own scoring (c2st, which does not gate, left out for speed). Every run i
 then every run with every other one, then random halves: forty data sets drawn from those of all runs, twenty
 for the baseline and twenty for the run.
 
-bootstrap: baseline and run are drawn, by data set and with replacement, from one real run's scores. What it
-cannot show are effects that all data sets of a run share, such as a network's training; toy's `retrained` has one.
+bootstrap: baseline and run are drawn, by data set and with replacement, from one real run's scores. It
+cannot show what all data sets of a run share, such as a network's training; toy's `retrained` has that.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def toy_runs(n_runs: int, file: Path | None) -> pd.DataFrame:
 
 
 def snapshot_of(scores: pd.DataFrame, fits: pd.DataFrame, chosen: np.ndarray, seed: int) -> Snapshot:
-    """Return a run of the chosen data sets (which may repeat), numbered anew; none is shared with another run.
+    """Return a run of the chosen data sets, which may repeat; none is shared with another run.
 
     Args:
         scores: of ``per_data_set``.

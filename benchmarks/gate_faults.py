@@ -3,8 +3,8 @@
     python benchmarks/gate_faults.py results/default [--datasets 20] [--json FILE]
 
 The baseline holds the run's own `nuts`. The run to judge has, in the place of nuts, draws of the second
-reference run with a fault in them, scored by the suite's own scoring: its noise is its own, the fault the only
-difference. Without a fault the gate must pass. Beside the paired comparison (same data sets) stands the
+reference run with a fault in them, scored by the suite's own scoring: its noise is its own, the fault all
+that differs. Without a fault the gate must pass. Beside the paired comparison (same data sets) stands the
 unpaired one, for which the data sets are declared to be others: what is found then is what would be found at
 about the middle of the luck of drawing other data sets.
 """

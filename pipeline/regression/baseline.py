@@ -54,9 +54,9 @@ def read_baseline(folder: Path, run: str) -> Snapshot:
     anew = "write a new one with `snakemake --cores all accept_baseline`"
     if not (folder / RECORD_FILE).is_file():
         raise UserError(
-            f"{folder}: holds no baseline of the run {run} ({RECORD_FILE} is missing). Check out a version of which "
-            f"you trust the results and {anew} there, with the same --configfile, or name the folder by "
-            "regression.baseline in the configuration."
+            f"{folder}: holds no baseline of the run {run} ({RECORD_FILE} is missing). Check out a version "
+            f"whose results you trust and {anew} there (the same --configfile behind it), or name the "
+            "folder by regression.baseline in the configuration."
         )
     again = f"Restore the folder, for example with `git checkout -- {folder}`, or {anew}."
     try:
@@ -68,8 +68,8 @@ def read_baseline(folder: Path, run: str) -> Snapshot:
         ) from error
     if version != FORMAT:
         raise UserError(
-            f"{folder / RECORD_FILE}: format {version}, where this version reads {FORMAT}. Check out the version "
-            f"that wrote it, or {anew}."
+            f"{folder / RECORD_FILE}: format {version}, where this version reads {FORMAT}. Check out the "
+            f"version that wrote it, or {anew}."
         )
     missing = [key for key in ("run", "seed", "config", "sha256") if key not in record]
     if missing:

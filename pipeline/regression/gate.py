@@ -137,7 +137,7 @@ def _changes(
 
 
 def _with_exactness(compared: Change, old: pd.DataFrame, new: pd.DataFrame) -> Change:
-    """Add the second look at methods that the baseline cannot tell from Stan: the smaller p-value, doubled."""
+    """Add the second look at methods that the baseline cannot tell from Stan: twice the smaller p-value."""
     was, now = old["z2"].to_numpy(dtype=float), new["z2"].to_numpy(dtype=float)
     if not is_exact(was, MIN_DATA_SETS) or len(now) < MIN_DATA_SETS:
         return compared

@@ -1,4 +1,4 @@
-"""How the gate judges, and which files it writes: light to import, since every job reads the workflow anew."""
+"""How the gate judges, and which files it writes; light to import, since every job reads the workflow."""
 
 from dataclasses import dataclass
 

@@ -26,7 +26,10 @@ def test_examples_run_the_gate_and_hand_over_its_files(file):
     texts = list(strings(yaml.safe_load(file.read_text())))
     commands = [text for text in texts if text.startswith("snakemake ")]
     assert len(commands) == 1
-    config, target = re.fullmatch(r"snakemake --cores all --configfile (\S+) (\S+)", commands[0]).groups()
+    # The target first: --configfile takes every word that follows it for a file.
+    found = re.fullmatch(r"snakemake --cores all (\S+) --configfile (\S+)", commands[0])
+    assert found
+    target, config = found.groups()
     run = yaml.safe_load((ROOT / config).read_text())["run"]
     assert re.search(rf"^rule {target}:$", (ROOT / "pipeline/rules/regression.smk").read_text(), re.M)
     named = {path for text in texts for path in re.findall(r"results/[\w./-]+", text)}

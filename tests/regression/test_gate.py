@@ -161,7 +161,7 @@ def test_outputs_are_the_named_ones(run, accepted):
 
 
 def test_a_baseline_reads_as_it_was_written(accepted):
-    run, folder = accepted
+    _, folder = accepted
     assert sorted(file.name for file in folder.iterdir()) == sorted(BASELINE_FILES)
     baseline = read_baseline(folder, "made")
     assert baseline.seed == 1 and set(baseline.scores["scenario"]) == {made.name for made in SCENARIOS}
