@@ -79,7 +79,7 @@ def test_watched_metrics_never_fail_a_run(run, accepted):
 
 def test_missing_metrics_and_cells_fail_and_new_ones_are_said(run, accepted):
     edit_scores(run, lambda s: s[~((s.method == "laplace") & (s.metric == "sliced_wasserstein"))])
-    status = pd.read_csv(run / "status.csv")
+    status = pd.read_csv(run / "status.csv", keep_default_na=False)
     gone = (status.scenario == "galaxies") & (status.method == "pathfinder")
     status.loc[gone, "method"] = "brand-new"
     status.to_csv(run / "status.csv", index=False)
@@ -92,7 +92,7 @@ def test_missing_metrics_and_cells_fail_and_new_ones_are_said(run, accepted):
 
 
 def test_a_new_failure_fails(run, accepted):
-    status = pd.read_csv(run / "status.csv")
+    status = pd.read_csv(run / "status.csv", keep_default_na=False)
     row = (status.scenario == "gmm-ordered") & (status.method == "nuts") & (status.dataset == 4)
     status.loc[row, ["status", "reason"]] = "timeout", "after 600 s"
     status.to_csv(run / "status.csv", index=False)
