@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.methods import get_method
 from pipeline.methods.base import Method, TrainedMethod
 from pipeline.reference import Reference
+from pipeline.regression.settings import Regression
 from pipeline.scenarios import get_scenario
 from pipeline.scenarios.base import Scenario
 from pipeline.settings import construct, did_you_mean
@@ -33,6 +34,7 @@ class Config:
     methods: dict[str, Method]
     reference: Reference
     checks: Checks
+    regression: Regression
     raw: dict[str, Any]
 
     @property
@@ -90,6 +92,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
         methods=methods,
         reference=construct(Reference, raw.get("reference", {}), "reference"),
         checks=construct(Checks, raw.get("checks", {}), "checks"),
+        regression=construct(Regression, raw.get("regression", {}), "regression"),
         raw=dict(raw),
     )
 

@@ -1,0 +1,70 @@
+# The regression gate: a run against a stored baseline. Neither target is part of `all`.
+from dataclasses import asdict
+
+from pipeline.regression.settings import BASELINE_FILES
+from pipeline.regression.settings import OUTPUTS as GATE_OUTPUTS
+
+BASELINE = CONFIG.regression.baseline or f"baselines/{CONFIG.run}"
+
+
+def baseline_files(wildcards):
+    """Return the baseline's files, or stop before any work where they are of no use."""
+    from pipeline.regression.stage import check_baseline  # slow to import
+
+    try:
+        check_baseline(Path(BASELINE), config)
+    except UserError as error:
+        raise WorkflowError(f"The run cannot be compared.\n{error}") from None
+    return [f"{BASELINE}/{name}" for name in BASELINE_FILES]
+
+
+rule compare_with_baseline:
+    input:
+        tables=rules.collect.output,
+        provenance=rules.provenance.output,
+        data=expand(f"{RUN}/data/{{scenario}}.nc", scenario=list(CONFIG.scenarios)),
+        baseline=baseline_files,
+        sources=sources_of("pipeline.regression.stage"),
+    output:
+        [f"{RUN}/regression/{name}" for name in GATE_OUTPUTS],
+    log:
+        f"{RUN}/logs/compare_with_baseline.log",
+    conda:
+        "../envs/latentbench.yaml"
+    params:
+        run=RUN,
+        baseline=BASELINE,
+        settings=asdict(CONFIG.regression),
+    script:
+        "../scripts/compare_with_baseline.py"
+
+
+# Snakemake deletes what a failed job wrote, so that this rule, which writes nothing, is the one to fail.
+rule regression:
+    input:
+        found=rules.compare_with_baseline.output,
+        report=rules.html.output,
+    log:
+        f"{RUN}/logs/regression.log",
+    conda:
+        "../envs/latentbench.yaml"
+    script:
+        "../scripts/regression.py"
+
+
+# No output: a baseline lies in git, whose files' times say nothing, and is written whenever this is asked for.
+rule accept_baseline:
+    input:
+        tables=rules.collect.output,
+        provenance=rules.provenance.output,
+        data=expand(f"{RUN}/data/{{scenario}}.nc", scenario=list(CONFIG.scenarios)),
+        report=rules.html.output,
+    log:
+        f"{RUN}/logs/accept_baseline.log",
+    conda:
+        "../envs/latentbench.yaml"
+    params:
+        run=RUN,
+        baseline=BASELINE,
+    script:
+        "../scripts/accept_baseline.py"
