@@ -72,7 +72,8 @@ def maximise_all(function: Function, starts: Float[np.ndarray, "problem dim"], d
     while busy.any():
         if fresh.any():
             own = jax.tree.map(lambda leaf: np.asarray(leaf)[lane_of], data)
-        search = _advance(function, search, fresh, starts[lane_of], own)
+            search = _renew(function, search, fresh, starts[lane_of], own)
+        search = _advance(function, search, own)
         # NumPy from here on: JAX would compile anew for every number of lanes that end together.
         x, value, gradient, evaluations = map(
             np.asarray, (search.x, search.value, search.gradient, search.evaluations)
@@ -104,12 +105,17 @@ def _start(function: Function, x: Float[Array, " dim"], own: Any) -> _Search:
 
 
 @partial(jax.jit, static_argnums=0)
-def _advance(
+def _renew(
     function: Function, search: _Search, fresh: Bool[Array, " lane"], x: Float[Array, "lane dim"], own: Any
 ) -> _Search:
-    """Begin at x in the fresh lanes, then evaluate each lane's function a block of times."""
+    """Begin at x in the fresh lanes."""
     begun = jax.vmap(partial(_start, function))(x, own)
-    search = jax.vmap(lambda new, a, b: jax.tree.map(partial(jnp.where, new), a, b))(fresh, begun, search)
+    return jax.vmap(lambda new, a, b: jax.tree.map(partial(jnp.where, new), a, b))(fresh, begun, search)
+
+
+@partial(jax.jit, static_argnums=0)
+def _advance(function: Function, search: _Search, own: Any) -> _Search:
+    """Evaluate each lane's function a block of times."""
     one = jax.vmap(partial(_evaluate, function))
     return jax.lax.fori_loop(0, _BLOCK, lambda _, now: one(now, own), search)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
@@ -222,7 +223,8 @@ def _vectors(tree: Tree) -> Float[np.ndarray, "network dim"]:
 def _tree(x: Any, structure: Any, shapes: tuple[tuple[int, ...], ...]) -> Tree:
     """Invert `_vectors`; of one vector where x has no leading axis."""
     ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
-    parts = [x[..., end - np.prod(shape, dtype=int) : end] for end, shape in zip(ends, shapes, strict=True)]
+    split_at = np.split if isinstance(x, np.ndarray) else jnp.split
+    parts = split_at(x, ends[:-1], axis=-1)
     leaves = [part.reshape(*x.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]
     return jax.tree.unflatten(structure, leaves)
 

@@ -1,5 +1,7 @@
 """The belief-network page: one file, the table's numbers, sentences that say what came out."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,4 +52,4 @@ def test_histograms_count_every_network_once(errors):
     for figure in histograms(errors, "bound"):
         bars = figure.spec["datasets"]["d0"]
         assert sum(bar["networks"] for bar in bars) == 300
-        assert all(one["high"] == other["low"] for one, other in zip(bars, bars[1:], strict=False))
+        assert all(one["high"] == other["low"] for one, other in pairwise(bars))
