@@ -22,7 +22,10 @@ def double_precision():
 
 @pytest.fixture(scope="module")
 def errors():
-    return experiment.fit_networks(5, range(8))
+    """Fits of one and two components: each further one takes half a minute to compile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "COMPONENTS", (1, 2))
+        yield experiment.fit_networks(5, range(8))
 
 
 def network(seed=1):
@@ -183,6 +186,7 @@ def test_a_split_without_a_push_changes_no_bound(rank):
     )
 
 
+@pytest.mark.slow
 def test_fits_are_bounds_that_never_fall_with_components(errors):
     assert (errors["bound"] <= errors["elbo_at_bound"]).all()
     assert (errors["elbo_at_bound"] <= errors["elbo"] + 1e-4).mean() > 0.9  # both are local optima
@@ -192,6 +196,7 @@ def test_fits_are_bounds_that_never_fall_with_components(errors):
         assert (by_count.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
 
 
+@pytest.mark.slow
 def test_a_networks_fit_does_not_depend_on_its_neighbours(errors):
     alone = experiment.fit_networks(5, [6])
     together = errors[errors["network"] == 6].reset_index(drop=True)
