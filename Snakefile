@@ -23,6 +23,7 @@ include: "pipeline/rules/fit.smk"
 include: "pipeline/rules/score.smk"
 include: "pipeline/rules/report.smk"
 include: "pipeline/rules/regression.smk"
+include: "pipeline/rules/belief_networks.smk"
 
 
 rule all:

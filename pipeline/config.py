@@ -20,6 +20,7 @@ from pipeline.scenarios.base import Scenario
 from pipeline.settings import construct, did_you_mean
 
 SCHEMA_FILE = CHECKOUT / "config" / "schema.yaml"
+BELIEF_NETWORKS = 5000  # as many as Bishop et al. (1998) took
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Config:
     reference: Reference
     checks: Checks
     regression: Regression
+    belief_networks: int
     raw: dict[str, Any]
 
     @property
@@ -93,6 +95,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
         reference=construct(Reference, raw.get("reference", {}), "reference"),
         checks=construct(Checks, raw.get("checks", {}), "checks"),
         regression=construct(Regression, raw.get("regression", {}), "regression"),
+        belief_networks=raw.get("belief_networks", BELIEF_NETWORKS),
         raw=dict(raw),
     )
 

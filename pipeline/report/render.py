@@ -1,16 +1,6 @@
 """Render a run's report: one HTML file that opens from disk and loads nothing."""
 
-import base64
-import hashlib
-import json
-from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-
-import altair as alt
-import jinja2
-import vl_convert
-from markupsafe import Markup
 
 from pipeline.report import check_sections, tables
 from pipeline.report.costs import cost_rows, run_speedups, stage_rows
@@ -18,10 +8,11 @@ from pipeline.report.examples import MAX_DRAWS
 from pipeline.report.glossary import make_glossary
 from pipeline.report.inputs import REFERENCE_METHODS, Run, read_run
 from pipeline.report.overview import make_overview
+from pipeline.report.page import render_page
 from pipeline.report.provenance import describe
 from pipeline.report.scoring import METRICS, VERDICT_WORDS, judge_all, summarise
 from pipeline.report.sections import classification_section, posterior_section, time_section
-from pipeline.report.style import STATUS_GLYPHS, VEGA_CONFIG, VERDICT_GLYPHS, marks
+from pipeline.report.style import VERDICT_GLYPHS, marks
 from pipeline.scores.break_even import break_even
 
 TITLE = "Which fast approximation may replace Stan’s MCMC, how much faster is it, and when does it break?"
@@ -35,7 +26,6 @@ SECTIONS = (
     ("provenance", "Provenance"),
     ("glossary", "Glossary"),
 )
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_report(run_folder: Path) -> Path:
@@ -65,7 +55,6 @@ def render_html(run: Run) -> str:
     judgements = judge_all(run.scores, run.status, summary)
     factors, break_evens = run_speedups(run), break_even(run.timings)
     rows = marks(run.methods)
-    script, vega = _template_text("report.js"), _vega()
     present = set(run.scores["metric"])
     has_networks = bool(run.networks) or len(break_evens) > 0
     glossary = make_glossary((name for name in METRICS if name in present), has_networks=has_networks)
@@ -74,14 +63,8 @@ def render_html(run: Run) -> str:
         "title": TITLE,
         "run_name": run.name,
         "sections": _sections(networks),
-        "css": Markup(_template_text("report.css")),
-        "script": Markup(script),
-        "vega": Markup(vega),
-        "chart_config": Markup(json.dumps(VEGA_CONFIG)),
-        "content_security_policy": _policy([vega, script]),
         "verdict_glyphs": VERDICT_GLYPHS,
         "verdict_words": VERDICT_WORDS,
-        "status_glyphs": STATUS_GLYPHS,
         "max_draws": MAX_DRAWS,
         "glossary": glossary,
         "glossary_parts": (
@@ -110,7 +93,7 @@ def render_html(run: Run) -> str:
         "kicker": _kicker(run),
         "failures_summary": _failures_summary(run),
     }
-    return _environment().get_template("report.html").render(context)
+    return render_page("report.html", context)
 
 
 def _sections(networks: check_sections.NetworkSections) -> list[tuple[str, str]]:
@@ -148,38 +131,3 @@ def _failures_summary(run: Run) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def _policy(scripts: Sequence[str]) -> str:
-    # Nothing may be fetched, and no script runs but these, whatever stands in the data.
-    hashes = [
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
-    ]
-    return (
-        f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; img-src data: blob:"
-    )
-
-
-@cache
-def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, in the versions that Altair writes for."""
-    wanted = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    bundle = vl_convert.javascript_bundle(vl_version=wanted)  # pyright: ignore[reportCallIssue]
-    # Its top-level names are kept out of the page's.
-    return f"(()=>{{{bundle}}})();".replace("</script", "<\\/script")
-
-
-@cache
-def _template_text(name: str) -> str:
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
