@@ -128,6 +128,11 @@ def align(
     return best_permutations(-score[None])[0]
 
 
+def mean_memberships(draws: Draws, permutations: Permutations) -> Float[np.ndarray, "component obs"]:
+    """Return the mean over draws of the relabelled memberships."""
+    return _mean(_blocks(draws.memberships), permutations)
+
+
 _Blocks = Iterator[tuple[slice, Float[np.ndarray, "block component obs"]]]
 
 
