@@ -59,8 +59,8 @@ def coverage(cells: Sequence[Record], methods: Sequence[str]) -> dict[str, Any]:
     drawing = Drawing()
     layer = drawing.chart(cells).mark_rect(stroke=RULE, strokeWidth=0.5)
     layer = layer.encode(
-        x=alt.X("copy:O", title="copy", axis=alt.Axis(labelAngle=0, ticks=False)),
-        y=alt.Y("method:N", sort=list(methods), title=None, axis=alt.Axis(ticks=False)),
+        x=alt.X("copy:O", title="copy", axis=alt.Axis(labelAngle=0, ticks=False, grid=False)),
+        y=alt.Y("method:N", sort=list(methods), title=None, axis=alt.Axis(ticks=False, grid=False)),
         color=alt.Color("p:Q", scale=_SHARES, legend=None),
         tooltip=tooltips(cells, "method", "copy", "share"),
     )
