@@ -1,11 +1,13 @@
 """The fit stage: all data sets of a scenario through one method, with what scoring needs beside draws."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.exchangeable import relabel_run, with_all_copies
 from pipeline.files import fingerprint, hash_of_file
 from pipeline.methods import get_method
 from pipeline.methods.base import Fit, Task, TrainedMethod
@@ -51,8 +53,7 @@ def run_fits(
 
     def fit_one(number: int, task: Task) -> Piece:
         fit = fitted.fit(task)
-        both = tuple(run[number] for run in references if number in run)
-        posterior = complete(task, fit, (both[0], both[1]) if len(both) == 2 else None)
+        posterior = complete(task, fit, [run[number] for run in references if number in run])
         return Piece("ok", fit.note, posterior, timing_rows(fit))
 
     code = hash_of("pipeline.fitting", type(method).__module__, type(scenario).__module__)
@@ -86,10 +87,20 @@ def scenario_block(settings: str) -> dict:
     return {key: value for key, value in block.items() if key not in ("seed", "n_datasets")}
 
 
-def complete(task: Task, fit: Fit, references: tuple[Posterior, Posterior] | None = None) -> Posterior:
+def complete(task: Task, fit: Fit, references: Sequence[Posterior] = ()) -> Posterior:
     """Add to a fit what scoring needs: unconstrained draws, log target, memberships, densities.
 
-    None of it is timed: it serves the comparison, not the user of the method.
+    Draws of an exchangeable scenario are relabelled first. None of it is timed: it serves the comparison,
+    not the user of the method.
+
+    Args:
+        task: the data set.
+        fit: what a method found.
+        references: reference runs that are there already: none, the first, or both.
+
+    Raises:
+        ValueError: memberships of the method's own where labels are exchangeable; means over draws of other
+            labels cannot be relabelled.
     """
     chains, draws, _ = fit.flat.shape
     flat = fit.flat.reshape(chains * draws, -1)
@@ -97,22 +108,39 @@ def complete(task: Task, fit: Fit, references: tuple[Posterior, Posterior] | Non
     if unconstrained is None:
         unconstrained = task.model.unconstrain(flat)
     unconstrained = unconstrained.reshape(chains * draws, -1)
-    proposal = None
-    if fit.approximation is not None and references is not None:
-        density, raw = fit.approximation.density, fit.approximation.raw
-        proposal = Proposal(
-            log_p=task.model.log_density(raw),
-            log_q=density.log_density(raw),
-            log_q_reference=np.stack(
-                [density.log_density(r.unconstrained.reshape(-1, raw.shape[1])) for r in references]
-            ),
-        )
+    log_p = task.model.log_density(unconstrained).reshape(chains, draws)
+    parameters, labels = task.model.by_name(fit.flat), None
+    if task.scenario.label_axes:
+        if fit.memberships:
+            raise ValueError("memberships that are means over draws cannot be relabelled")
+        parameters, labels = relabel_run(task, parameters, log_p, references[0] if references else None)
+        flat = task.model.flatten(parameters).reshape(chains * draws, -1)
+        unconstrained = task.model.unconstrain(flat)
     return Posterior(
-        parameters=task.model.by_name(fit.flat),
+        parameters=parameters,
         unconstrained=unconstrained.reshape(chains, draws, -1),
-        log_p=task.model.log_density(unconstrained).reshape(chains, draws),
+        log_p=log_p,
         memberships=fit.memberships or _membership_batches(task, flat),
-        proposal=proposal,
+        proposal=_proposal(task, fit, references),
+        labels=labels,
+    )
+
+
+def _proposal(task: Task, fit: Fit, references: Sequence[Posterior]) -> Proposal | None:
+    """Evaluate a method's density, where it has one, at its own draws and at those of both references."""
+    if fit.approximation is None or len(references) < 2:
+        return None
+    density, raw = fit.approximation.density, fit.approximation.raw
+    at = [
+        with_all_copies(task, reference)
+        if task.scenario.label_axes
+        else reference.unconstrained.reshape(-1, raw.shape[1])
+        for reference in references
+    ]
+    return Proposal(
+        log_p=task.model.log_density(raw),
+        log_q=density.log_density(raw),
+        log_q_reference=np.stack([density.log_density(draws) for draws in at]),
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pipeline.labels.runs import Labels
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -26,6 +28,8 @@ class Proposal:
 class Posterior:
     """Draws of one data set's posterior, with what follows from them.
 
+    Where a scenario's labels are exchangeable, everything is of relabelled draws.
+
     Attributes:
         parameters: draws in constrained space by the name of the Stan parameter, each of shape
             (chain, draw) or (chain, draw, size). Methods without chains return one chain.
@@ -34,7 +38,9 @@ class Posterior:
         memberships: by kind ("membership" for mixtures, "filtering" and "smoothing" for HMMs), the
             probabilities P(z_n = k | y) as means over consecutive batches of draws; their mean over
             batches is the posterior membership, their spread gives its Monte Carlo error.
-        proposal: the approximation's density, where it has one.
+        proposal: the approximation's density, where it has one; of the draws as the method gave them, and of
+            references that have all copies of their modes.
+        labels: how the draws were relabelled; None where labels are identified.
     """
 
     parameters: dict[str, Float[np.ndarray, "chain draw *shape"]]
@@ -42,6 +48,7 @@ class Posterior:
     log_p: Float[np.ndarray, "chain draw"]
     memberships: dict[str, Float[np.ndarray, "batch obs component"]]
     proposal: Proposal | None = None
+    labels: Labels | None = None
 
     def scalars(self) -> dict[str, Float[np.ndarray, "chain draw"]]:
         """Return every scalar parameter by its Stan name with 1-based index, such as ``mu[2]``."""

@@ -2,10 +2,11 @@
 
 A file of posteriors has the groups ``posterior`` (constrained parameters), ``unconstrained_posterior``,
 ``sample_stats`` (lp: the log target with the Jacobian), ``membership`` and, where the method has a density,
-``proposal``. Their first dimension is ``dataset``; a data set that failed is absent from it. Data sets of
-unequal sizes are padded with NaN.
+``proposal``, and where labels are exchangeable, ``labels``. Their first dimension is ``dataset``; a data set
+that failed is absent from it. Data sets of unequal sizes are padded with NaN.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import numpy as np
 import xarray as xr
 
 from pipeline.files import whole
+from pipeline.labels.runs import Labels
 from pipeline.posterior import Posterior, Proposal
 from pipeline.scenarios.base import DataSet
 
-_GROUPS = ("posterior", "unconstrained_posterior", "sample_stats", "membership", "proposal")
+_GROUPS = ("posterior", "unconstrained_posterior", "sample_stats", "membership", "proposal", "labels")
 
 
 def write_posteriors(path: Path, posteriors: Mapping[int, Posterior]) -> None:
@@ -84,7 +86,46 @@ def _as_datasets(posterior: Posterior) -> dict[str, xr.Dataset]:
             },
             {"proposal_draw": np.arange(len(proposal.log_p))},
         ),
+        "labels": xr.Dataset() if posterior.labels is None else _labels_as_dataset(posterior.labels),
     }
+
+
+def _labels_as_dataset(labels: Labels) -> xr.Dataset:
+    names = list(labels.permutations)
+    permutations = np.stack([labels.permutations[name] for name in names]).astype(np.int8)
+    return xr.Dataset(
+        {
+            "permutation": (("relabeller", "chain", "draw", "component"), permutations),
+            "wall_s": ("relabeller", [labels.wall_s[name] for name in names]),
+            "together": (("chain", "draw"), labels.together),
+            "observed": ("shown", labels.observed.astype(float)),
+            "coclustering": (("batch", "shown", "other"), labels.coclustering.astype(np.float32)),
+        },
+        {
+            "relabeller": names,
+            "shown": np.arange(len(labels.observed)),
+            "other": np.arange(len(labels.observed)),
+        },
+        {"axes": json.dumps(labels.axes)},
+    )
+
+
+def _as_labels(table: xr.Dataset) -> Labels | None:
+    if "permutation" not in table:
+        return None
+    table = table.dropna("shown", how="all", subset=["observed"]).dropna(
+        "other", how="all", subset=["coclustering"]
+    )
+    names = [str(name) for name in table["relabeller"].values]
+    permutations = table["permutation"].values.astype(np.int64)
+    return Labels(
+        axes={name: tuple(axes) for name, axes in json.loads(table.attrs["axes"]).items()},
+        permutations=dict(zip(names, permutations, strict=True)),
+        wall_s=dict(zip(names, table["wall_s"].values.tolist(), strict=True)),
+        together=table["together"].values,
+        observed=table["observed"].values.astype(int),
+        coclustering=table["coclustering"].values.astype(float),
+    )
 
 
 def _as_posterior(groups: Mapping[str, xr.Dataset]) -> Posterior:
@@ -102,6 +143,7 @@ def _as_posterior(groups: Mapping[str, xr.Dataset]) -> Posterior:
             str(k): v.dropna(f"{k}_obs", how="all").values for k, v in groups["membership"].data_vars.items()
         },
         proposal=proposal,
+        labels=_as_labels(groups["labels"]),
     )
 
 

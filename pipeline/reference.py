@@ -1,17 +1,22 @@
 """Certified references: long NUTS runs that passed every check, or say which check they failed."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from pipeline.files import fingerprint
 from pipeline.fitting import complete, scenario_block, timing_rows
+from pipeline.labels.invariants import invariants
+from pipeline.labels.modes import describe_modes
 from pipeline.methods.base import Fit, Task
 from pipeline.methods.nuts import Nuts
 from pipeline.pieces import Piece, fit_all, write_pieces
-from pipeline.posterior_io import read_data_sets
+from pipeline.posterior import Posterior
+from pipeline.posterior_io import read_data_sets, read_posteriors
 from pipeline.scenarios import get_scenario
 from pipeline.seeds import derive_seed
 from pipeline.settings import construct
@@ -23,12 +28,17 @@ from pipeline.stan.record import read_built
 class Certificate:
     """What the checks found in one run; the thresholds are Vehtari et al. (2021) and Betancourt (2016).
 
+    Where labels are exchangeable, R-hat and effective sizes are of relabelled parameters and of quantities
+    that no relabelling changes.
+
     Attributes:
         r_hat_max: largest rank-normalised split R-hat over parameters and lp; must be < 1.01.
         ess_bulk_min, ess_tail_min: smallest effective sample sizes over the same; must be > 400.
         divergences: divergent transitions after warm-up; must be 0.
         e_bfmi_min: smallest energy Bayesian fraction of missing information of a chain; must be > 0.2.
         treedepth_saturated: iterations that reached the maximal tree depth; must be 0.
+        r_hat_raw: R-hat before relabelling, for the record; None where labels are identified.
+        modes: where chains sit in modes that no permutation turns into one another, which; must be none.
     """
 
     r_hat_max: float
@@ -37,11 +47,14 @@ class Certificate:
     divergences: int
     e_bfmi_min: float
     treedepth_saturated: int
+    r_hat_raw: float | None = None
+    modes: str = ""
 
     @property
     def reason(self) -> str:
         """Return which checks failed, in words; empty where none did."""
         checks = [
+            (not self.modes, self.modes),
             (self.r_hat_max < 1.01, f"R-hat {self.r_hat_max:.3f} (must be < 1.01)"),
             (self.ess_bulk_min > 400, f"bulk ESS {self.ess_bulk_min:.0f} (must be > 400)"),
             (self.ess_tail_min > 400, f"tail ESS {self.ess_tail_min:.0f} (must be > 400)"),
@@ -60,22 +73,45 @@ class Certificate:
         return not self.reason
 
 
-def certify(fit: Fit, max_treedepth: int) -> Certificate:
-    """Check a run of NUTS; not-a-number diagnostics (a constant chain) fail their check."""
+def certify(fit: Fit, max_treedepth: int, posterior: Posterior | None = None) -> Certificate:
+    """Check a run of NUTS; not-a-number diagnostics (a constant chain) fail their check.
+
+    Args:
+        fit: the run.
+        max_treedepth: what the sampler was allowed.
+        posterior: the same run relabelled, where labels are exchangeable.
+    """
     import arviz as az  # takes seconds to import
 
     lp = fit.sampler["lp"][:, :, None]
-    draws = np.concatenate([fit.flat, lp], axis=2)
+    draws, r_hat_raw, modes = fit.flat, None, ""
+    if posterior is not None and posterior.labels is not None:
+        r_hat_raw = _r_hat_max(fit.flat)
+        unchanged = invariants(
+            posterior.parameters, posterior.labels.axes, posterior.log_p, posterior.labels.together
+        )
+        draws = np.stack([*posterior.scalars().values(), *unchanged.values()], axis=-1)
+        modes = describe_modes(unchanged)
+    draws = np.concatenate([draws, lp], axis=2)
     table = az.convert_to_dataset({"x": draws})
     return Certificate(
-        # np.max and np.min keep a NaN, and no comparison with NaN holds.
-        r_hat_max=float(np.max(az.rhat(table)["x"].values)),  # pyright: ignore[reportIndexIssue]
+        r_hat_max=_r_hat_max(draws),
+        # np.min keeps a NaN, and no comparison with NaN holds.
         ess_bulk_min=float(np.min(az.ess(table, method="bulk")["x"].values)),
         ess_tail_min=float(np.min(az.ess(table, method="tail")["x"].values)),
         divergences=int(fit.sampler["divergent"].sum()),
         e_bfmi_min=float(np.min(np.asarray(az.bfmi(fit.sampler["energy"])))),
         treedepth_saturated=int((fit.sampler["treedepth"] >= max_treedepth).sum()),
+        r_hat_raw=r_hat_raw,
+        modes=modes,
     )
+
+
+def _r_hat_max(draws: Float[np.ndarray, "chain draw quantity"]) -> float:
+    """Return the largest rank-normalised split R-hat; np.max keeps a NaN."""
+    import arviz as az  # takes seconds to import
+
+    return float(np.max(az.rhat(az.convert_to_dataset({"x": draws}))["x"].values))  # pyright: ignore[reportIndexIssue]
 
 
 @dataclass(frozen=True)
@@ -110,13 +146,16 @@ class Reference:
             max_treedepth=12,
         )
 
-    def run(self, task: Task) -> tuple[Fit, list[dict]]:
-        """Sample until certified or out of attempts; return the last run and a row for every attempt."""
+    def run(self, task: Task, relabelled: Callable[[Fit], Posterior] | None = None) -> tuple[Fit, list[dict]]:
+        """Sample until certified or out of attempts; return the last run and a row for every attempt.
+
+        ``relabelled`` turns a run into its relabelled posterior, where labels are exchangeable.
+        """
         rows: list[dict] = []
         for attempt in range(1, self.max_attempts + 1):
             sampler = self.sampler(attempt)
             fit = sampler.fit(replace(task, seed=derive_seed(task.seed, "", attempt, "", "attempt")))
-            certificate = certify(fit, sampler.max_treedepth)
+            certificate = certify(fit, sampler.max_treedepth, relabelled and relabelled(fit))
             rows.append(
                 {
                     "attempt": attempt,
@@ -126,7 +165,8 @@ class Reference:
                     "wall_s": sum(phase.wall_s for phase in fit.phases),
                 }
             )
-            if certificate.certified:
+            # Genuine modes end it: another attempt might miss one by luck, and be certified.
+            if certificate.certified or certificate.modes:
                 break
         kept = slice(None, None, fit.flat.shape[1] // self.draws)
         return replace(
@@ -145,19 +185,27 @@ def run_references(
     draws_file: Path,
     record_file: Path,
     cores: int,
+    first_file: Path | None = None,
 ) -> None:
-    """Make one reference run (``number`` 1 or 2) of all data sets; write draws, certificates, timings."""
+    """Make one reference run (``number`` 1 or 2) of all data sets; write draws, certificates, timings.
+
+    Where labels are exchangeable, the second run takes the names of its labels from the first one's file.
+    """
     scenario = get_scenario(scenario_name, scenario_block(scenario_settings))
     reference: Reference = construct(Reference, json.loads(reference_settings), "reference")
     root_seed = json.loads(scenario_settings)["seed"]
     data_sets = read_data_sets(data_file)
     label = f"reference-{number}"
+    first = {} if first_file is None else read_posteriors(first_file)
 
-    def fit_one(_: int, task: Task) -> Piece:
-        fit, attempts = reference.run(task)
+    def fit_one(i: int, task: Task) -> Piece:
+        def completed(fit: Fit) -> Posterior:
+            return complete(task, fit, [first[i]] if i in first else [])
+
+        fit, attempts = reference.run(task, completed if scenario.label_axes else None)
         reason = attempts[-1]["reason"]
         status = "uncertified" if reason else "ok"
-        return Piece(status, reason, complete(task, fit), timing_rows(fit), tuple(attempts))
+        return Piece(status, reason, completed(fit), timing_rows(fit), tuple(attempts))
 
     code = hash_of("pipeline.reference", type(scenario).__module__)
     done = fit_all(
@@ -170,7 +218,12 @@ def run_references(
         pieces=pieces,
         keys={
             i: fingerprint(
-                scenario.stan_data(data), reference_settings, root_seed, model_file.read_text(), code
+                scenario.stan_data(data),
+                reference_settings,
+                root_seed,
+                model_file.read_text(),
+                [first[i].unconstrained.sum()] if i in first else [],
+                code,
             )
             for i, data in data_sets.items()
         },

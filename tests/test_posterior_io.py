@@ -4,9 +4,21 @@ import numpy as np
 import pytest
 
 from pipeline.files import fingerprint, whole
+from pipeline.labels.runs import Labels
 from pipeline.posterior import Posterior, Proposal
 from pipeline.posterior_io import read_data_sets, read_posteriors, write_data_sets, write_posteriors
 from pipeline.scenarios.base import DataSet
+
+
+def make_labels(rng, n_obs):
+    return Labels(
+        axes={"mu": (0,)},
+        permutations={name: rng.permuted(np.tile([0, 1, 2], (2, 6, 1)), axis=2) for name in ("a", "b")},
+        wall_s={"a": 0.5, "b": 0.25},
+        together=rng.random((2, 6)),
+        observed=np.arange(n_obs)[::-1].copy(),
+        coclustering=rng.random((4, n_obs, n_obs)),
+    )
 
 
 def make_posterior(seed, n_obs, with_proposal):
@@ -20,6 +32,7 @@ def make_posterior(seed, n_obs, with_proposal):
         log_p=rng.normal(size=(2, 6)),
         memberships={"filtering": rng.random((5, n_obs, 2)), "smoothing": rng.random((5, n_obs, 2))},
         proposal=proposal,
+        labels=make_labels(rng, n_obs) if with_proposal else None,
     )
 
 
@@ -37,6 +50,13 @@ def test_posteriors_round_trip_with_unequal_sizes(tmp_path, with_proposal):
         for kind in one.memberships:
             np.testing.assert_array_equal(read[i].memberships[kind], one.memberships[kind])
         assert (read[i].proposal is None) == (not with_proposal)
+        assert (read[i].labels is None) == (one.labels is None)
+        if one.labels is not None:
+            assert (read[i].labels.axes, read[i].labels.wall_s) == (one.labels.axes, one.labels.wall_s)
+            np.testing.assert_equal(read[i].labels.permutations, one.labels.permutations)
+            np.testing.assert_array_equal(read[i].labels.observed, one.labels.observed)
+            np.testing.assert_array_equal(read[i].labels.together, one.labels.together)
+            np.testing.assert_allclose(read[i].labels.coclustering, one.labels.coclustering, atol=1e-7)
         if one.proposal is not None:
             np.testing.assert_array_equal(read[i].proposal.log_q_reference, one.proposal.log_q_reference)
 

@@ -1,12 +1,15 @@
 """Certificates are given to good chains and to no others; references escalate, and say when they give up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from pipeline import reference
+from pipeline.labels.permuting import all_permutations
+from pipeline.labels.runs import USED, Labels
 from pipeline.methods.base import Fit, Task
+from pipeline.posterior import Posterior
 from pipeline.reference import Reference, certify
 
 
@@ -70,6 +73,36 @@ def test_independent_draws_are_certified():
 def test_each_check_can_fail(changes, reason):
     certificate = certify(chains(**changes), max_treedepth=10)
     assert not certificate.certified and reason in certificate.reason
+
+
+def relabelled(fit, second_mode=()):
+    """The posterior of a run whose four chains sit in copies 0 to 3, components at -3, 0 and 3."""
+    noise = fit.flat[:, :, 0]
+    mu = np.array([-3.0, 0, 3]) + 0.1 * np.random.default_rng(1).normal(size=(*noise.shape, 3))
+    for chain in second_mode:
+        mu[chain, :, 1] += 2
+    permutations = all_permutations(3)[np.arange(4)[:, None] + np.zeros(noise.shape, int)]
+    empty = np.zeros((1, 0, 0))
+    labels = Labels({"mu": (0,)}, {USED: permutations}, {USED: 0.1}, 0.4 + 0.01 * noise, np.arange(0), empty)
+    posterior = Posterior({"mu": mu}, mu, fit.sampler["lp"], {}, labels=labels)
+    return replace(fit, flat=labels.raw({"mu": mu})["mu"]), posterior
+
+
+def test_chains_in_different_copies_are_certified_once_relabelled():
+    fit, posterior = relabelled(chains())
+    raw = certify(fit, 10)
+    assert not raw.certified and raw.r_hat_max > 1.5 and raw.r_hat_raw is None
+    certificate = certify(fit, 10, posterior)
+    assert certificate.certified and certificate.r_hat_max < 1.01 and certificate.ess_bulk_min > 3000
+    assert certificate.r_hat_raw == raw.r_hat_max
+
+
+def test_genuine_modes_are_refused_by_name():
+    fit, posterior = relabelled(chains(), second_mode=(1, 2))
+    certificate = certify(fit, 10, posterior)
+    assert not certificate.certified
+    assert certificate.reason.startswith("genuine modes") and "sorted mu" in certificate.reason
+    assert "chains 2, 3" in certificate.reason and "chains 1, 4" in certificate.reason
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ the methods (methods without draws are left out):
     draws (source, parameter, draw)                    thinned draws, padded with NaN
     membership_<kind> (source, obs, component)         P(z_n = k | y), NaN where a method gives none
 
-and the attributes ``dataset``, ``family`` and ``all_obs`` (the data set's length before a long one was cut).
+where labels are exchangeable, the variables of ``label_examples``; and the attributes ``dataset``, ``family``
+and ``all_obs`` (the data set's length before a long one was cut).
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from jaxtyping import Float, Int
 
 from pipeline.errors import UserError
 from pipeline.posterior import Posterior
+from pipeline.report.label_examples import LabelExample, label_variables, raw_posterior, read_labels
 from pipeline.scenarios.base import DataSet
 
 MAX_DRAWS = 500
@@ -63,6 +65,7 @@ class Example:
         true_component: from 0, or -1 where unknown.
         memberships: by kind ("membership", "filtering", "smoothing").
         all_obs: length of the data set, of which the first ``observed.size`` are kept.
+        labels: what is shown of label switching, where labels are exchangeable.
     """
 
     dataset: int
@@ -75,6 +78,7 @@ class Example:
     true_component: Int[np.ndarray, " obs"]
     memberships: dict[str, Float[np.ndarray, "source obs component"]]
     all_obs: int
+    labels: LabelExample | None = None
 
 
 def write_examples(path: Path, examples: Mapping[str, ExampleInput]) -> None:
@@ -105,14 +109,7 @@ def read_examples(path: Path) -> dict[str, Example]:
 
 def _to_dataset(example: ExampleInput) -> xr.Dataset:
     sources = {REFERENCE: example.reference, **example.methods}
-    draws = {source: _thinned_scalars(posterior) for source, posterior in sources.items()}
-    parameters = list(draws[REFERENCE])
-    longest = max(values.size for by_name in draws.values() for values in by_name.values())
-    stacked = np.full((len(sources), len(parameters), longest), np.nan, dtype=np.float32)
-    for row, by_name in enumerate(draws.values()):
-        for column, name in enumerate(parameters):
-            if name in by_name:
-                stacked[row, column, : by_name[name].size] = by_name[name]
+    parameters = list(example.reference.scalars())
     n_obs = example.data.y.shape[0]
     kept = min(n_obs, MAX_OBS)
     z = np.full(kept, -1) if example.data.z is None else np.asarray(example.data.z)[:kept]
@@ -120,8 +117,12 @@ def _to_dataset(example: ExampleInput) -> xr.Dataset:
         "observed": ("obs", np.nanmean(example.data.y[:kept], axis=1)),
         "true_component": ("obs", z.astype(np.int32)),
         "truth": ("parameter", _true_scalars(example.data, parameters)),
-        "draws": (("source", "parameter", "draw"), stacked),
+        "draws": (("source", "parameter", "draw"), _stacked(sources, parameters)),
+        **label_variables(sources, example.data.y),
     }
+    if "copy_share" in variables:
+        raw = {source: raw_posterior(posterior) for source, posterior in sources.items()}
+        variables["raw_draws"] = (("source", "parameter", "draw"), _stacked(raw, parameters))
     for kind, values in example.reference.memberships.items():
         together = np.full((len(sources), kept, values.shape[-1]), np.nan, dtype=np.float32)
         for row, posterior in enumerate(sources.values()):
@@ -150,7 +151,22 @@ def _from_dataset(data: xr.Dataset) -> Example:
             if str(name).startswith(prefix)
         },
         all_obs=int(data.attrs["all_obs"]),
+        labels=read_labels(data),
     )
+
+
+def _stacked(
+    sources: Mapping[str, Posterior], parameters: list[str]
+) -> Float[np.ndarray, "source parameter draw"]:
+    """Return thinned draws, padded with NaN."""
+    draws = [_thinned_scalars(posterior) for posterior in sources.values()]
+    longest = max(values.size for by_name in draws for values in by_name.values())
+    stacked = np.full((len(sources), len(parameters), longest), np.nan, dtype=np.float32)
+    for row, by_name in enumerate(draws):
+        for column, name in enumerate(parameters):
+            if name in by_name:
+                stacked[row, column, : by_name[name].size] = by_name[name]
+    return stacked
 
 
 def _thinned_scalars(posterior: Posterior) -> dict[str, Float[np.ndarray, " draw"]]:

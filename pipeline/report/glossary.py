@@ -22,11 +22,15 @@ class Entry:
 
 _TERMS = Path(__file__).parent / "templates" / "glossary.yaml"
 _NETWORK_TERMS = _TERMS.with_name("glossary-networks.yaml")
+_LABEL_TERMS = _TERMS.with_name("glossary-labels.yaml")
 
 
-def make_glossary(metrics: Iterable[str], *, has_networks: bool = False) -> dict[str, Entry]:
+def make_glossary(
+    metrics: Iterable[str], *, has_networks: bool = False, has_labels: bool = False
+) -> dict[str, Entry]:
     """Return the entries by anchor: the report's words first, then the metrics in the order given."""
     words = _word_entries(_TERMS) + (_word_entries(_NETWORK_TERMS) if has_networks else [])
+    words += _word_entries(_LABEL_TERMS) if has_labels else []
     entries = [_verdict_entry(), *words, *(_metric_entry(name) for name in metrics)]
     return {entry.anchor: entry for entry in entries}
 

@@ -7,6 +7,7 @@ from pipeline.report.costs import cost_rows, run_speedups, stage_rows
 from pipeline.report.examples import MAX_DRAWS
 from pipeline.report.glossary import make_glossary
 from pipeline.report.inputs import REFERENCE_METHODS, Run, read_run
+from pipeline.report.label_sections import label_section
 from pipeline.report.overview import make_overview
 from pipeline.report.page import render_page
 from pipeline.report.provenance import describe
@@ -57,12 +58,15 @@ def render_html(run: Run) -> str:
     rows = marks(run.methods)
     present = set(run.scores["metric"])
     has_networks = bool(run.networks) or len(break_evens) > 0
-    glossary = make_glossary((name for name in METRICS if name in present), has_networks=has_networks)
+    labels = label_section(run, summary, rows)
+    glossary = make_glossary(
+        (name for name in METRICS if name in present), has_networks=has_networks, has_labels=bool(labels)
+    )
     networks = check_sections.network_sections(run.networks, rows)
     context = {
         "title": TITLE,
         "run_name": run.name,
-        "sections": _sections(networks),
+        "sections": _sections(networks, has_labels=bool(labels)),
         "verdict_glyphs": VERDICT_GLYPHS,
         "verdict_words": VERDICT_WORDS,
         "max_draws": MAX_DRAWS,
@@ -75,6 +79,7 @@ def render_html(run: Run) -> str:
         "posterior": posterior_section(run, summary, rows),
         "classification": classification_section(run, summary, rows),
         "timing": time_section(run, summary, factors, rows),
+        "labels": labels,
         "networks": networks,
         "break_even": check_sections.break_even_section(break_evens, rows),
         "tables": {
@@ -96,9 +101,10 @@ def render_html(run: Run) -> str:
     return render_page("report.html", context)
 
 
-def _sections(networks: check_sections.NetworkSections) -> list[tuple[str, str]]:
+def _sections(networks: check_sections.NetworkSections, *, has_labels: bool) -> list[tuple[str, str]]:
     """Return anchors and names of the sections that the page has; those on networks before the times."""
-    present = [entry for entry in check_sections.SECTIONS if getattr(networks, entry[0])]
+    present = [("labels", "Label switching")] if has_labels else []
+    present += [entry for entry in check_sections.SECTIONS if getattr(networks, entry[0])]
     before = [anchor for anchor, _ in SECTIONS].index("time")
     return [*SECTIONS[:before], *present, *SECTIONS[before:]]
 

@@ -10,9 +10,11 @@ import pandas as pd
 from pipeline.errors import UserError
 from pipeline.report.cells import frame_records
 from pipeline.scores.aggregate import aggregate
+from pipeline.scores.label_metrics import LABEL_METRICS
 from pipeline.scores.metrics import METRICS
 from pipeline.scores.verdict import MAX_FAILED_SHARE, NOISE_SE, verdicts
 
+LABEL_NAMES = frozenset(metric.name for metric in LABEL_METRICS)  # they have a section of their own
 KINDS = ("membership", "filtering", "smoothing")
 VERDICT_WORDS = {
     "indistinguishable": "indistinguishable",

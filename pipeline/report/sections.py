@@ -15,7 +15,7 @@ from pipeline.report.example_figures import density_overlays, membership_figures
 from pipeline.report.examples import REFERENCE, Example
 from pipeline.report.figures import Figure
 from pipeline.report.inputs import Run
-from pipeline.report.scoring import KINDS, METRICS, kind_of
+from pipeline.report.scoring import KINDS, LABEL_NAMES, METRICS, kind_of
 from pipeline.report.sentences import YARDSTICK
 from pipeline.report.style import Mark
 from pipeline.scores.timing import costs
@@ -90,7 +90,8 @@ def posterior_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> 
     parts = []
     for scenario in run.scenarios:
         here = summary[summary["scenario"] == scenario]
-        names = [name for name in METRICS if name in set(here["metric"]) and not kind_of(name)]
+        present = set(here["metric"]) - LABEL_NAMES
+        names = [name for name in METRICS if name in present and not kind_of(name)]
         dots = [figures.parameter_dots(summary, scenario, n, rows) for n in names if METRICS[n].per_parameter]
         joint = [n for n in names if not METRICS[n].per_parameter and n not in _SKIPPED]
         strips = [figures.score_strip(run.scores, summary, scenario, n, rows) for n in joint]

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.job_costs import share_out
 from pipeline.report.cells import Column, Table, make_table, number, seconds
 from pipeline.report.inputs import REFERENCE_METHODS, Run
-from pipeline.report.scoring import METRICS, VERDICT_WORDS, Judgement, kind_of
+from pipeline.report.scoring import LABEL_NAMES, METRICS, VERDICT_WORDS, Judgement, kind_of
 
 MAX_ROWS = 1500  # rows of one table; what is left out stands in scores.csv, and the table says so
 MAX_WORST = 60
@@ -99,6 +99,7 @@ def fits(run: Run) -> Table:
     keys = ["scenario", "dataset", "method"]
     scores = run.scores
     whole = scores[(scores["parameter"] == "") & (scores["metric"].map(kind_of) == "")]
+    whole = whole[~whole["metric"].isin(LABEL_NAMES)]
     wide = whole.pivot_table(index=keys, columns="metric", values="value", aggfunc="first", sort=False)
     for name in ("mean_error_sd", "log_sd_ratio", "wasserstein1_sd"):
         part = scores[(scores["metric"] == name) & (scores["parameter"] != "")]
@@ -128,7 +129,7 @@ def worst(run: Run) -> Table:
     """Scores with a floor that lie furthest above it, one row a fit: its worst score."""
     scores = run.scores
     known = scores[np.isfinite(scores["floor"]) & (scores["metric"].map(kind_of) == "")]
-    known = known[known["metric"] != "c2st"]
+    known = known[~known["metric"].isin({"c2st"} | LABEL_NAMES)]
     typical = known.assign(size=known["floor"].abs()).groupby(["scenario", "metric", "parameter"])["size"]
     table = known.assign(floor=typical.transform("mean"), size=known["value"].abs())
     table = table[table["floor"] > 0]

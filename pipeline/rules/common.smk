@@ -112,6 +112,13 @@ def model_of(wildcards):
     return f"{RUN}/models/{PROGRAM_OF[wildcards.scenario]}.json"
 
 
+def first_reference(wildcards):
+    """Return the first reference run, for a second one whose labels are named after it."""
+    if wildcards.reference_run == "1" or not CONFIG.scenarios[wildcards.scenario].label_axes:
+        return []
+    return f"{RUN}/draws/{wildcards.scenario}/reference-1.nc"
+
+
 def each_cell(pattern):
     """Fill a pattern with every (scenario, method) that is fitted."""
     return [

@@ -5,6 +5,7 @@ rule reference:
     input:
         data=f"{RUN}/data/{{scenario}}.nc",
         model=model_of,
+        first=first_reference,
         sources=sources_of("pipeline.reference", "pipeline.fitting"),
     output:
         draws=f"{RUN}/draws/{{scenario}}/reference-{{reference_run}}.nc",

@@ -61,6 +61,17 @@ class Scenario(abc.ABC):
     input_files: tuple[Path, ...]
     parameter_shapes: dict[str, tuple[int, ...]]
 
+    @property
+    def label_axes(self) -> dict[str, tuple[int, ...]]:
+        """Which axes of which parameters count components whose labels nothing identifies.
+
+        Empty where an order or the prior tells components apart, as here. Otherwise the posterior has K!
+        copies of each mode, and every run is relabelled (`pipeline.labels`) before it is compared: by
+        parameter, the axes of its own shape, from 0, that follow one permutation of the components. Means
+        are called ``mu``, which ordering goes by.
+        """
+        return {}
+
     @abc.abstractmethod
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
         """Simulate one data set a seed, or return the real data sets, one a seed.

@@ -78,20 +78,36 @@ class Prior:
 
 @dataclass(frozen=True)
 class FreeMixture:
-    """Mixture of Gaussians with weights pi, increasing means mu and standard deviations sd, all unknown."""
+    """Mixture of Gaussians with weights pi, means mu and standard deviations sd, all unknown.
+
+    Attributes:
+        n_components: number of components.
+        prior: the same for all components.
+        ordered: whether the means increase, which identifies the labels.
+    """
 
     family: ClassVar[Family] = "mixture"
-    stan_program: ClassVar[str] = "gmm.stan"
     n_components: int
     prior: Prior
+    ordered: bool = True
 
     def __post_init__(self):
         check_at_least("n_components", self.n_components, 2)
 
     @property
+    def stan_program(self) -> str:
+        """The program with ordered means, or that without."""
+        return "gmm.stan" if self.ordered else "gmm_exchangeable.stan"
+
+    @property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the Stan parameters."""
         return dict.fromkeys(("pi", "mu", "sd"), (self.n_components,))
+
+    @property
+    def label_axes(self) -> dict[str, tuple[int, ...]]:
+        """Every parameter has one entry a component."""
+        return {} if self.ordered else {"pi": (0,), "mu": (0,), "sd": (0,)}
 
     def stan_data(self, y: Float[np.ndarray, "obs replicate"]) -> dict[str, Any]:
         """Return the data block of gmm.stan."""
@@ -101,7 +117,7 @@ class FreeMixture:
         """Return weights near equality, means spread over the range, sds below their gaps."""
         rng = np.random.default_rng(seed)
         pi = rng.dirichlet(np.full(self.n_components, _START_CONCENTRATION))
-        return {"pi": pi.tolist(), **_spread_components(y, self.n_components, rng)}
+        return {"pi": pi.tolist(), **_spread_components(y, self.n_components, rng, self.ordered)}
 
     def memberships(
         self, y: Float[np.ndarray, "obs replicate"], parameters: dict[str, Float[np.ndarray, " draw *shape"]]
@@ -113,20 +129,35 @@ class FreeMixture:
 
 @dataclass(frozen=True)
 class FreeHmm:
-    """HMM with an unknown transition matrix, increasing means mu and standard deviations sd.
+    """HMM with an unknown transition matrix, means mu and standard deviations sd.
 
     The first state is uniform over the states, and known to be: one observation out of many tells next to
     nothing about a distribution, and the stationary distribution of the transition matrix would claim that
     the series began long before it was recorded.
+
+    Attributes:
+        n_components: number of states.
+        prior: the same for all states.
+        ordered: whether the means increase, which identifies the labels.
     """
 
     family: ClassVar[Family] = "hmm"
-    stan_program: ClassVar[str] = "hmm.stan"
     n_components: int
     prior: Prior
+    ordered: bool = True
 
     def __post_init__(self):
         check_at_least("n_components", self.n_components, 2)
+
+    @property
+    def stan_program(self) -> str:
+        """The program with ordered means, or that without."""
+        return "hmm.stan" if self.ordered else "hmm_exchangeable.stan"
+
+    @property
+    def label_axes(self) -> dict[str, tuple[int, ...]]:
+        """Rows and columns of the transition matrix move together."""
+        return {} if self.ordered else {"transition": (0, 1), "mu": (0,), "sd": (0,)}
 
     @property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -142,7 +173,10 @@ class FreeHmm:
         """Return transitions near equality, means spread over the range, sds below their gaps."""
         rng = np.random.default_rng(seed)
         transition = rng.dirichlet(np.full(self.n_components, _START_CONCENTRATION), size=self.n_components)
-        return {"transition": transition.tolist(), **_spread_components(y, self.n_components, rng)}
+        return {
+            "transition": transition.tolist(),
+            **_spread_components(y, self.n_components, rng, self.ordered),
+        }
 
     def memberships(
         self, y: Float[np.ndarray, "obs replicate"], parameters: dict[str, Float[np.ndarray, " draw *shape"]]
@@ -172,10 +206,15 @@ def _stan_data(
 
 
 def _spread_components(
-    y: Float[np.ndarray, "obs replicate"], n_components: int, rng: np.random.Generator
+    y: Float[np.ndarray, "obs replicate"], n_components: int, rng: np.random.Generator, ordered: bool
 ) -> dict[str, list[float]]:
-    """Return one mean in each of K equal shares of the range, and sds of about a quarter of a share."""
+    """Return one mean in each of K equal shares of the range, and sds of about a quarter of a share.
+
+    Without an order the means come in a random one.
+    """
     share = np.ptp(y) / n_components
     mu = y.min() + share * (np.arange(n_components) + rng.uniform(0.25, 0.75, n_components))
     sd = share / 4 * np.exp(rng.uniform(-0.5, 0.5, n_components))
+    if not ordered:
+        mu = rng.permutation(mu)
     return {"mu": mu.tolist(), "sd": sd.tolist()}

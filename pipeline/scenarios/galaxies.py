@@ -33,11 +33,11 @@ class Galaxies(Scenario):
         mu_sd: prior standard deviation of each component mean; by default the data's range.
         variance_shape: shape of the inverse Gamma prior of each component's variance.
         variance_scale: its scale; by default 0.02 times the squared range. See `free_gaussians`.
+        ordered: whether the means increase; without, labels are exchangeable.
     """
 
     name: ClassVar[str] = "galaxies"
     family: ClassVar[Family] = FreeMixture.family
-    stan_program: ClassVar[str] = FreeMixture.stan_program
     n_datasets: ClassVar[int] = 1
     input_files: ClassVar[tuple[Path, ...]] = (_FILE,)
 
@@ -47,6 +47,7 @@ class Galaxies(Scenario):
     mu_sd: float | None = None
     variance_shape: float = 2.0
     variance_scale: float | None = None
+    ordered: bool = True
 
     def __post_init__(self):
         _ = self._model  # building it checks the settings
@@ -65,7 +66,17 @@ class Galaxies(Scenario):
             variance_shape=self.variance_shape,
             variance_scale=self.variance_scale,
         )
-        return FreeMixture(self.n_components, prior)
+        return FreeMixture(self.n_components, prior, self.ordered)
+
+    @property
+    def stan_program(self) -> str:
+        """The program with ordered means, or that without."""
+        return self._model.stan_program
+
+    @property
+    def label_axes(self) -> dict[str, tuple[int, ...]]:
+        """None, or those of all parameters."""
+        return self._model.label_axes
 
     @property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:

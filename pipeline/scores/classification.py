@@ -114,9 +114,9 @@ AGAINST_REFERENCE: dict[str, Callable[[Probabilities, Target], Scores]] = {
 }
 
 
-def _bootstrap_variance(
-    batches: Float[np.ndarray, "batch obs component"],
-    score: Callable[[Probabilities], Scores],
+def bootstrap_variance(
+    batches: Float[np.ndarray, "batch row column"],
+    score: Callable[[Float[np.ndarray, "replicate row column"]], Float[np.ndarray, " replicate"]],
     rng: np.random.Generator,
 ) -> float:
     """Return the variance of a score of the batches' mean, by resampling whole batches."""
@@ -164,8 +164,8 @@ def membership_scores(
     for name, function in (AGAINST_TARGET | AGAINST_REFERENCE).items():
         by_reference = truth is None or name in AGAINST_REFERENCE
         other = mean_reference if by_reference else target
-        variance = _bootstrap_variance(method, lambda p, f=function, t=other: f(p, t), rng)
+        variance = bootstrap_variance(method, lambda p, f=function, t=other: f(p, t), rng)
         if by_reference:
-            variance += _bootstrap_variance(reference, lambda t, f=function: f(mean, t), rng)
+            variance += bootstrap_variance(reference, lambda t, f=function: f(mean, t), rng)
         scores[name] = Estimate(float(function(mean, other)), float(np.sqrt(variance)))
     return scores

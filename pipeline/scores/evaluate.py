@@ -18,6 +18,8 @@ from pipeline.scores.agreement import (
 from pipeline.scores.c2st import c2st
 from pipeline.scores.classification import membership_scores
 from pipeline.scores.density import kl_to_reference, pareto_k
+from pipeline.scores.label_switching import label_scores, missed_mass
+from pipeline.scores.metrics import METRICS
 from pipeline.scores.monte_carlo import Estimate, effective_size, thin, thinned_size
 
 # The joint scores depend on the sample size, so that every comparison takes the same number of draws.
@@ -76,7 +78,7 @@ class DataSetScorer:
             self._floors[n_draws] = self._against_reference(_cut(self._second, n_draws))
         floors = self._floors[n_draws]
         rows = [
-            ScoreRow(metric, parameter, *estimate, floor=floors[metric, parameter].value)
+            ScoreRow(metric, parameter, *estimate, floor=_floor(floors, metric, parameter))
             for (metric, parameter), estimate in self._against_reference(method).items()
         ]
         return rows + self._density_scores(method)
@@ -99,6 +101,9 @@ class DataSetScorer:
         scores["sliced_wasserstein", ""] = sliced_wasserstein(of_method, of_reference, seed=self._seed)
         for metric, estimate in c2st(of_method, of_reference, seed=self._seed).items():
             scores[metric, ""] = estimate
+        if self._first.labels is not None:
+            scores["missed_mass", ""] = missed_mass(of_method, of_reference)
+            scores |= label_scores(method, self._first, seed=self._seed)
 
         for kind in (kind for kind in self._first.memberships if kind in method.memberships):
             for name, estimate in membership_scores(
@@ -156,6 +161,11 @@ def ess_bulk_min(posterior: Posterior) -> float:
     return min(effective_size(draws, "bulk") for draws in posterior.scalars().values())
 
 
+def _floor(floors: _Scores, metric: str, parameter: str) -> float:
+    """Return the second reference run's score; NaN where that is no yardstick."""
+    return math.nan if METRICS[metric].baseline == "none" else floors[metric, parameter].value
+
+
 def _cut(posterior: Posterior, n_draws: int) -> Posterior:
     """Return the posterior with its first draws, ``n_draws`` in all where it has so many."""
     chains, length = posterior.log_p.shape
@@ -171,4 +181,11 @@ def _cut(posterior: Posterior, n_draws: int) -> Posterior:
         unconstrained=posterior.unconstrained[:, :kept],
         log_p=posterior.log_p[:, :kept],
         memberships={kind: evenly(batches) for kind, batches in posterior.memberships.items()},
+        labels=posterior.labels
+        and dataclasses.replace(
+            posterior.labels,
+            permutations={name: p[:, :kept] for name, p in posterior.labels.permutations.items()},
+            together=posterior.labels.together[:, :kept],
+            coclustering=evenly(posterior.labels.coclustering),
+        ),
     )

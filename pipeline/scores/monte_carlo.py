@@ -36,8 +36,33 @@ def effective_size(
     size = float(az.ess(values, method=method))  # pyright: ignore[reportArgumentType]
     if values.shape[0] > 1:
         return size
+    return min(size, _kish_size(values))
+
+
+def _kish_size(values: Float[np.ndarray, "chain draw"]) -> float:
     multiplicities = np.unique(values, return_counts=True)[1]
-    return min(size, values.size**2 / float(np.sum(multiplicities**2)))
+    return values.size**2 / float(np.sum(multiplicities**2))
+
+
+def discrete_mcse(
+    influence: Float[np.ndarray, "chain draw"], distinct: Float[np.ndarray, "chain draw"]
+) -> float:
+    """Return the standard error of the mean of an influence function that takes few values.
+
+    Equal values say nothing about equal draws here, so ``distinct``, a continuous quantity of the same draws
+    such as their log density, tells the repetitions of resampled draws. NaN where chains are constant and
+    differ: their number of independent values is unknown.
+    """
+    import arviz as az  # costs most of a second
+
+    if float(np.ptp(influence)) == 0:
+        return 0.0
+    size = float(az.ess(influence, method="mean"))  # pyright: ignore[reportArgumentType]
+    if influence.shape[0] == 1:
+        size = min(size, _kish_size(distinct))
+    elif not influence.std(axis=1).any():
+        return math.nan
+    return math.sqrt(float(np.var(influence, ddof=1)) / size)
 
 
 def variance_of_mean(influence: Float[np.ndarray, "chain draw"]) -> float:

@@ -17,4 +17,5 @@ with job(snakemake):
         draws_file=Path(snakemake.output.draws),
         record_file=Path(snakemake.output.record),
         cores=snakemake.threads,
+        first_file=Path(snakemake.input.first) if snakemake.input.first else None,
     )

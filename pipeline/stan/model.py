@@ -73,6 +73,16 @@ class BoundModel:
             start += size
         return out
 
+    def flatten(self, parameters: Mapping[str, Float[np.ndarray, "..."]]) -> Float[np.ndarray, "*batch flat"]:
+        """Undo ``by_name``."""
+        parts = []
+        for name, shape in self.shapes.items():
+            values = np.asarray(parameters[name])
+            n_batch = values.ndim - len(shape)
+            reversed_shape = values.transpose(*range(n_batch), *range(values.ndim - 1, n_batch - 1, -1))
+            parts.append(reversed_shape.reshape(*values.shape[:n_batch], -1))
+        return np.concatenate(parts, axis=-1)
+
     def log_density(self, unconstrained: Float[np.ndarray, "*batch dim"]) -> Float[np.ndarray, "*batch"]:
         """Return the log target with the Jacobian and all constants; -inf where the program rejects."""
         rows = np.ascontiguousarray(unconstrained.reshape(-1, unconstrained.shape[-1]))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.labels.permuting import permute
 from pipeline.scenarios.base import FAMILIES, STAN_FOLDER, DataSet, Scenario
 
 KINDS = {"mixture": {"membership"}, "hmm": {"filtering", "smoothing"}}
@@ -88,9 +89,28 @@ def fits_start_within_the_parameters_support(scenario: Scenario):
         if name in ("pi", "transition"):
             np.testing.assert_allclose(np.sum(value, axis=-1), 1, rtol=1e-12)
         if name == "mu":
-            assert (np.diff(value) > 0).all()
+            assert scenario.label_axes or (np.diff(value) > 0).all()
         else:
             assert (np.array(value) > 0).all()
+
+
+def labels_are_declared(scenario: Scenario):
+    """Permuting what is declared permutes the memberships, and changes Stan's data not at all."""
+    if not scenario.label_axes:
+        return
+    assert "mu" in scenario.label_axes
+    for name, axes in scenario.label_axes.items():
+        assert all(scenario.parameter_shapes[name][axis] == scenario.n_components for axis in axes)
+    data = _data_sets(scenario)[0]
+    parameters = prior_like_draws(scenario, n_draws=4)
+    permutations = np.argsort(np.random.default_rng(3).random((4, scenario.n_components)), axis=1)
+    after = scenario.memberships(data, permute(parameters, scenario.label_axes, permutations))
+    for kind, before in scenario.memberships(data, parameters).items():
+        np.testing.assert_allclose(
+            after[kind], np.take_along_axis(before, permutations[:, None], axis=2), rtol=1e-9
+        )
+    starts = [np.argsort(scenario.initial_values(data, seed)["mu"]) for seed in range(40)]
+    assert len({tuple(start) for start in starts}) > 1, "all chains would start in one copy of a mode"
 
 
 def memberships_are_probabilities_of_each_draw(scenario: Scenario):
@@ -136,6 +156,7 @@ CONTRACT = [
     stan_data_follows_the_observations,
     stan_data_refuses_what_is_not_finite_or_empty,
     fits_start_within_the_parameters_support,
+    labels_are_declared,
     memberships_are_probabilities_of_each_draw,
     memberships_follow_the_observations,
     the_stan_program_is_there,

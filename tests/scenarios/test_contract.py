@@ -11,6 +11,10 @@ BLOCKS = {
     "gmm-ordered": {},
     "hmm-ordered": {},
     "galaxies": {},
+    "galaxies-exchangeable": {"type": "galaxies", "ordered": False},
+    "gmm-exchangeable": {},
+    "twin": {"type": "gmm-exchangeable", "ordered": True, "n_components": 2, "separation": [3, 5]},
+    "hmm-exchangeable": {"n_times": 60},
     "my-mixture": {"type": "custom", "family": "mixture", **_GALAXIES},
     "my-series": {"type": "custom", "family": "hmm", "standardise": False, **_GALAXIES},
 }

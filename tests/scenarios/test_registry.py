@@ -15,7 +15,14 @@ def message(name, block):
 
 
 def test_names_are_those_of_the_modules_in_the_package():
-    assert scenario_names() == ["custom", "galaxies", "gmm-ordered", "hmm-ordered"]
+    assert scenario_names() == [
+        "custom",
+        "galaxies",
+        "gmm-exchangeable",
+        "gmm-ordered",
+        "hmm-exchangeable",
+        "hmm-ordered",
+    ]
 
 
 def test_the_key_is_the_type_unless_a_type_is_given():
@@ -35,7 +42,10 @@ def test_defaults_are_those_of_the_paper():
 def test_an_unknown_scenario_is_named_with_the_closest():
     found = message("gmm_ordered", {})
     assert found.startswith("scenarios.gmm_ordered: ")
-    assert "'gmm-ordered'?" in found and "custom, galaxies, gmm-ordered, hmm-ordered" in found
+    assert (
+        "'gmm-ordered'?" in found
+        and "custom, galaxies, gmm-exchangeable, gmm-ordered, hmm-exchangeable, hmm-ordered" in found
+    )
     assert message("mine", {"type": "costum"}).startswith("scenarios.mine.type: ")
     assert "'7'" not in message("mine", {"type": 7})
 
@@ -80,6 +90,12 @@ def test_a_missing_setting_is_named():
         ("galaxies", "concentration", 0),
         ("galaxies", "mu_mean", float("inf")),
         ("galaxies", "variance_scale", -1),
+        ("galaxies", "ordered", "no"),
+        ("gmm-exchangeable", "n_components", 1),
+        ("gmm-exchangeable", "separation", [3, 2]),
+        ("gmm-exchangeable", "separation", [3.0]),
+        ("gmm-exchangeable", "separation", [30, 40]),
+        ("gmm-exchangeable", "n_obs", [0, 5]),
     ],
 )
 def test_a_wrong_value_is_named_with_its_key(name, key, value):

@@ -176,6 +176,58 @@ def test_settings_are_followed():
     np.testing.assert_allclose(chain.y, 100 * chain.z[:, None] + np.zeros(3), atol=1)
 
 
+def test_exchangeable_mixtures_are_drawn_from_their_prior():
+    scenario = get_scenario("gmm-exchangeable")
+    data_sets = scenario.data_sets(range(4000))
+    pi, mu, sd = (np.array([data.theta[name] for data in data_sets]) for name in ("pi", "mu", "sd"))
+    for k in range(3):
+        assert stats.kstest(pi[:, k], stats.beta(4, 8).cdf).pvalue > 1e-4
+        assert stats.kstest(mu[:, k], stats.norm(0, 5).cdf).pvalue > 1e-4
+        assert stats.kstest(sd[:, k] ** 2, stats.invgamma(5, scale=5).cdf).pvalue > 1e-4
+    # E[y] = 0; E[y^2] = E[mu^2] + E[sd^2], the latter 5 / (5 - 1).
+    assert_mean([data.y[0, 0] for data in data_sets], 0)
+    assert_mean([data.y[-1, 0] ** 2 for data in data_sets], 25 + 1.25)
+    # Two observations share a component with probability E[sum pi_k^2] = 3 * 4 * 5 / (12 * 13).
+    assert_mean([data.z[0] == data.z[1] for data in data_sets], 60 / 156)
+    assert_mean([data.y[0, 0] * data.y[1, 0] for data in data_sets], 25 * 60 / 156)
+    assert_mean([data.z[2] for data in data_sets], 1)  # labels are exchangeable
+    for data in data_sets[:200]:
+        residual = (data.y[:, 0] - data.theta["mu"][data.z]) / data.theta["sd"][data.z]
+        assert abs(residual.mean()) < 5 / np.sqrt(len(residual))
+        assert 150 <= len(data.y) <= 250
+
+
+def test_exchangeable_hmms_are_drawn_from_their_prior():
+    data_sets = get_scenario("hmm-exchangeable", {"n_times": 30}).data_sets(range(3000))
+    transition, mu, sd = (np.array([d.theta[name] for d in data_sets]) for name in ("transition", "mu", "sd"))
+    for k in range(3):
+        assert stats.kstest(transition[:, k, (k + 1) % 3], stats.beta(1, 2).cdf).pvalue > 1e-4
+        assert stats.kstest(mu[:, k], stats.norm(0, 5).cdf).pvalue > 1e-4
+        assert stats.kstest(sd[:, k] ** 2, stats.invgamma(5, scale=5).cdf).pvalue > 1e-4
+        assert_mean([(data.z[0] == k) for data in data_sets], 1 / 3)
+        stays = np.array([((data.z[1:] == k) & (data.z[:-1] == k)).sum() for data in data_sets])
+        visits = np.array([(data.z[:-1] == k).sum() for data in data_sets])
+        assert_mean(stays - visits * transition[:, k, k], 0)
+    assert_mean([data.y[-1, 0] ** 2 for data in data_sets], 25 + 1.25)
+    residual = [(d.y[:, 0] - d.theta["mu"][d.z]) / d.theta["sd"][d.z] for d in data_sets]
+    assert stats.kstest(np.concatenate(residual)[::7], stats.norm.cdf).pvalue > 1e-4
+    twin = get_scenario("hmm-exchangeable", {"ordered": True}).data_sets(range(20))
+    assert all((np.diff(data.theta["mu"]) > 0).all() for data in twin)
+
+
+def test_separation_is_kept_and_the_ordered_twin_has_the_same_data():
+    block = {"n_components": 4, "separation": [1.0, 2.0], "n_obs": [40, 60]}
+    scenario = get_scenario("gmm-exchangeable", block)
+    twin = get_scenario("gmm-exchangeable", {**block, "ordered": True})
+    for data, ordered in zip(scenario.data_sets(range(50)), twin.data_sets(range(50)), strict=True):
+        order = np.argsort(data.theta["mu"])
+        mu, sd = data.theta["mu"][order], data.theta["sd"][order]
+        assert 1 <= (np.diff(mu) / np.sqrt((sd[1:] ** 2 + sd[:-1] ** 2) / 2)).min() <= 2
+        np.testing.assert_array_equal(ordered.y, data.y)
+        np.testing.assert_array_equal(ordered.theta["mu"], mu)
+        np.testing.assert_array_equal(order[ordered.z], data.z)
+
+
 @given(st.floats(0, 1, exclude_max=True), st.lists(st.floats(0.01, 1), min_size=2, max_size=5))
 def test_a_category_is_where_its_uniform_falls(uniform, weights):
     probabilities = np.array(weights) / sum(weights)

@@ -31,6 +31,8 @@ BLOCKS = {
     "skewed": {"type": "hmm-ordered", "initial": [0.9, 0.1], "p_stay_shape": [5, 1], "sd": 2, "n_times": 40},
     "galaxies": {},
     "galaxies-5": {"type": "galaxies", "n_components": 5, "variance_scale": 2, "concentration": 3},
+    "gmm-exchangeable": {},
+    "hmm-exchangeable": {"n_times": 40},
     "series": {"type": "custom", "family": "hmm", "n_components": 3, "variance_shape": 4, **_GALAXIES},
 }
 

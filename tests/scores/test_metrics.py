@@ -7,13 +7,16 @@ from pipeline.scores.metrics import METRICS
 
 CONTRACT = ["mean_error_sd", "log_sd_ratio", "wasserstein1_sd", "sliced_wasserstein", "c2st", "pareto_k"]
 CONTRACT += ["kl_to_reference"]
+OF_LABELS = ["rhat_raw", "rhat_relabelled", "rhat_invariant", "switch_rate", "copies_visited"]
+OF_LABELS += ["copy_imbalance", "missed_mass", "coclustering_error", "invariant_wasserstein1_sd"]
+OF_LABELS += ["relabeller_agreement"]
 KINDS = ["membership", "filtering", "smoothing"]
 OF_MEMBERSHIPS = ["accuracy", "log_loss", "excess_log_loss", "brier", "ece", "total_variation"]
 CONTRACT += ["_".join(pair) for pair in itertools.product(KINDS, OF_MEMBERSHIPS)]
 
 
 def test_every_metric_of_the_contract_is_registered():
-    assert set(METRICS) == {*CONTRACT, "c2st_auc"}
+    assert set(METRICS) == {*CONTRACT, "c2st_auc", *OF_LABELS}
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())

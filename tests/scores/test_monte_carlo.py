@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from pipeline.scores.monte_carlo import delta_mcse, effective_size, thin, thinned_size, variance_of_mean
+from pipeline.scores.monte_carlo import (
+    delta_mcse,
+    discrete_mcse,
+    effective_size,
+    thin,
+    thinned_size,
+    variance_of_mean,
+)
 
 
 def test_effective_size_of_autoregressive_chains(autoregressive):
@@ -41,6 +48,19 @@ def test_variance_of_a_constant_is_zero():
 def test_error_adds_independent_sets(autoregressive):
     a, b = autoregressive(1, 4, 1000), 2 * autoregressive(2, 4, 1000)
     assert delta_mcse(a, b) == pytest.approx(np.hypot(delta_mcse(a), delta_mcse(b)))
+
+
+def test_error_of_a_share_of_independent_draws():
+    """Equal values of an indicator are no repetitions; those of resampled draws are."""
+    rng = np.random.default_rng(2)
+    draws = [resampled(rng)[1] for _ in range(300)]
+    for sample in ([rng.normal(size=500) for _ in range(300)], draws):
+        shares = [(row > 0.3).astype(float) for row in sample]
+        errors = [discrete_mcse(s[None], row[None]) for s, row in zip(shares, sample, strict=True)]
+        assert np.std([s.mean() for s in shares]) == pytest.approx(np.mean(errors), rel=0.25)
+    stuck = np.repeat([[0.0], [1.0]], 50, axis=1)
+    assert np.isnan(discrete_mcse(stuck, rng.normal(size=(2, 50))))
+    assert discrete_mcse(np.ones((2, 50)), rng.normal(size=(2, 50))) == 0
 
 
 def test_thinning_is_even():

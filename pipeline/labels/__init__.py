@@ -1,0 +1,1 @@
+"""Relabelling: the only place that permutes components. Pure array functions, which know no model."""
