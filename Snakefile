@@ -22,6 +22,7 @@ include: "pipeline/rules/check.smk"
 include: "pipeline/rules/fit.smk"
 include: "pipeline/rules/score.smk"
 include: "pipeline/rules/report.smk"
+include: "pipeline/rules/baseline.smk"
 include: "pipeline/rules/regression.smk"
 include: "pipeline/rules/belief_networks.smk"
 

@@ -26,7 +26,9 @@ from pipeline.regression.gate import judge
 from pipeline.regression.settings import Regression
 from pipeline.regression.snapshot import Snapshot, per_data_set
 from pipeline.scenarios import get_scenario
-from pipeline.scenarios.base import DataSet, Scenario
+from pipeline.scenarios.base import DataSet
+from pipeline.scenarios.gmm_ordered import GmmOrdered
+from pipeline.scenarios.hmm_ordered import HmmOrdered
 from pipeline.scenarios.memberships import hmm_memberships
 from pipeline.scenarios.sufficient import summarise
 from pipeline.scores.evaluate import DataSetScorer
@@ -52,7 +54,7 @@ class Subject:
         rng: for resampling.
     """
 
-    scenario: Scenario
+    scenario: GmmOrdered | HmmOrdered
     data: DataSet
     folder: Path
     built: Path
@@ -198,6 +200,7 @@ def filtering_for_smoothing(subject: Subject) -> Posterior:
 
 def transposed_transition(subject: Subject) -> Posterior:
     """Forward and backward recursions with columns for rows of the transition matrix."""
+    assert isinstance(subject.scenario, HmmOrdered)
     good = subject.correct()
     draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in good.parameters.items()}
     stay, leave = draws["p_stay"], 1 - draws["p_stay"]
@@ -251,6 +254,7 @@ def score_faults(
         draws = second[i].unconstrained.reshape(-1, model.dim)
         other = folder / "other"
         other.mkdir(exist_ok=True)
+        assert isinstance(scenario, GmmOrdered | HmmOrdered)
         subject = Subject(scenario, data, other, built, model, draws, np.random.default_rng(i))
         for fault, plant in faults.items():
             scored = scorer.score(plant(subject))

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -121,7 +121,10 @@ def _changes(
     baseline: Snapshot, run: Snapshot, same_data: dict[str, set[int]], tolerance: float
 ) -> dict[tuple[str, str, str], Change]:
     keys = ["scenario", "method", "metric"]
-    old_groups, new_groups = (dict(iter(side.scores.groupby(keys))) for side in (baseline, run))
+    groups: list[dict[Any, pd.DataFrame]] = [
+        dict(iter(side.scores.groupby(keys))) for side in (baseline, run)
+    ]
+    old_groups, new_groups = groups
     found = {}
     for key, rows in old_groups.items():
         if key[2] not in GATING + WATCHED or key not in new_groups:
@@ -148,17 +151,19 @@ def _with_exactness(compared: Change, old: pd.DataFrame, new: pd.DataFrame) -> C
 
 def _failures(baseline: Snapshot, run: Snapshot, same_data: dict[str, set[int]]) -> list[Failures]:
     cell = ["scenario", "method"]
-    old_groups, new_groups = (dict(iter(side.fits.groupby(cell))) for side in (baseline, run))
+    groups: list[dict[Any, pd.DataFrame]] = [dict(iter(side.fits.groupby(cell))) for side in (baseline, run)]
+    old_groups, new_groups = groups
     return [
         failures(
-            *key,
-            old_groups[key],
-            new_groups[key],
-            same_data.get(key[0], set()),
+            scenario,
+            method,
+            old_groups[scenario, method],
+            new_groups[scenario, method],
+            same_data.get(scenario, set()),
             baseline.seed == run.seed,
         )
-        for key in old_groups
-        if key in new_groups
+        for scenario, method in old_groups
+        if (scenario, method) in new_groups
     ]
 
 

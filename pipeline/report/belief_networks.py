@@ -67,7 +67,7 @@ def sentences(summary: pd.DataFrame) -> list[str]:
 def error_table(summary: pd.DataFrame) -> Table:
     """One row an M: the paper's mean relative error and ours, with Monte Carlo errors."""
     asides = {
-        f"{name} aside": summary[f"{name}_mcse"].map(lambda error: f"± {number(error)}")
+        f"{name} aside": [f"± {number(error)}" for error in summary[f"{name}_mcse"].to_numpy(dtype=float)]
         for name in ("bound", "elbo_at_bound", "elbo")
     }
     return make_table(

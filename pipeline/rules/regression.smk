@@ -1,21 +1,7 @@
 # The regression gate: a run against a stored baseline. Neither target is part of `all`.
 from dataclasses import asdict
 
-from pipeline.regression.settings import BASELINE_FILES
 from pipeline.regression.settings import OUTPUTS as GATE_OUTPUTS
-
-BASELINE = CONFIG.regression.baseline or f"baselines/{CONFIG.run}"
-
-
-def baseline_files(wildcards):
-    """Return the baseline's files, or stop before any work where they are of no use."""
-    from pipeline.regression.stage import check_baseline  # slow to import
-
-    try:
-        check_baseline(Path(BASELINE), config)
-    except UserError as error:
-        raise WorkflowError(f"The run cannot be compared.\n{error}") from None
-    return [f"{BASELINE}/{name}" for name in BASELINE_FILES]
 
 
 rule compare_with_baseline:
@@ -32,7 +18,6 @@ rule compare_with_baseline:
     conda:
         "../envs/latentbench.yaml"
     params:
-        run=RUN,
         baseline=BASELINE,
         settings=asdict(CONFIG.regression),
     script:
@@ -64,7 +49,6 @@ rule accept_baseline:
     conda:
         "../envs/latentbench.yaml"
     params:
-        run=RUN,
         baseline=BASELINE,
     script:
         "../scripts/accept_baseline.py"

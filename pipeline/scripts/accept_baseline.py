@@ -8,5 +8,5 @@ from pipeline.regression.stage import accept
 
 with job(snakemake):
     folder = Path(snakemake.params.baseline)
-    accept(Path(snakemake.params.run), folder)
+    accept(Path(str(snakemake.input.provenance)).parent, folder)
     print(f"Baseline written to {folder}; commit that folder.", file=sys.stderr)

@@ -8,7 +8,7 @@ from pipeline.regression.stage import compare_run
 
 with job(snakemake):
     compare_run(
-        run_folder=Path(snakemake.params.run),
+        run_folder=Path(str(snakemake.input.provenance)).parent,
         baseline_folder=Path(snakemake.params.baseline),
         settings=Regression(**snakemake.params.settings),
         output=Path(snakemake.output[0]).parent,

@@ -46,13 +46,13 @@ class Maxima(NamedTuple):
 class _Search(NamedTuple):
     """One search; ``inverse`` approximates the inverse of minus the Hessian."""
 
-    x: Float[Array, " dim"]
-    value: Float[Array, ""]
-    gradient: Float[Array, " dim"]
-    inverse: Float[Array, "dim dim"]
-    step: Float[Array, ""]
-    is_first: Bool[Array, ""]
-    evaluations: Int[Array, ""]
+    x: Float[Any, " dim"]
+    value: Float[Any, ""]
+    gradient: Float[Any, " dim"]
+    inverse: Float[Any, "dim dim"]
+    step: Float[Any, ""]
+    is_first: Bool[Any, ""]
+    evaluations: Int[Any, ""]
 
 
 def maximise_all(function: Function, starts: Float[np.ndarray, "problem dim"], data: Any) -> Maxima:

@@ -115,7 +115,7 @@ def fit_networks(root_seed: int, numbers: Sequence[int]) -> pd.DataFrame:
 def summarise(errors: pd.DataFrame) -> pd.DataFrame:
     """Return one row an M: mean relative errors, their Monte Carlo errors over networks, the paper's mean."""
     groups = errors.groupby("components")
-    summary = pd.DataFrame({"paper": pd.Series(PAPER_ERRORS)}).reindex(groups.indices.keys())
+    summary = pd.DataFrame({"paper": pd.Series(PAPER_ERRORS)}).reindex(errors["components"].unique())
     for name in ("bound", "elbo_at_bound", "elbo"):
         summary[name] = groups[f"{name}_error"].mean()
         summary[f"{name}_mcse"] = groups[f"{name}_error"].sem()

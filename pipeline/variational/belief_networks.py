@@ -10,7 +10,7 @@ bound of the 1998 paper, which needs no sum over states. All functions are for o
 meant for ``vmap``.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,11 +28,11 @@ STATES = np.array([[(i >> j) & 1 for j in range(N_HIDDEN)] for i in range(2**N_H
 class Network(NamedTuple):
     """Weights and biases of one network; a leading axis makes it many."""
 
-    top_bias: Float[Array, " top"]
-    middle_weight: Float[Array, "middle top"]
-    middle_bias: Float[Array, " middle"]
-    visible_weight: Float[Array, "visible middle"]
-    visible_bias: Float[Array, " visible"]
+    top_bias: Float[Any, " top"]
+    middle_weight: Float[Any, "middle top"]
+    middle_bias: Float[Any, " middle"]
+    visible_weight: Float[Any, "visible middle"]
+    visible_bias: Float[Any, " visible"]
 
 
 class Mixture(NamedTuple):
@@ -43,8 +43,8 @@ class Mixture(NamedTuple):
         logit_mean: of mu, the probability that a hidden unit is on.
     """
 
-    logit_weight: Float[Array, " component"]
-    logit_mean: Float[Array, "component hidden"]
+    logit_weight: Float[Any, " component"]
+    logit_mean: Float[Any, "component hidden"]
 
 
 class Aids(NamedTuple):
@@ -55,8 +55,8 @@ class Aids(NamedTuple):
         log_odds: log R(S_i = 1 | m) / R(S_i = 0 | m) of the smoothing distributions.
     """
 
-    xi: Float[Array, "component unit"]
-    log_odds: Float[Array, "component hidden"]
+    xi: Float[Any, "component unit"]
+    log_odds: Float[Any, "component hidden"]
 
 
 def random_network(rng: np.random.Generator) -> Network:
@@ -105,7 +105,7 @@ def paper_bound(mixture: Mixture, aids: Aids, network: Network) -> Float[Array, 
 
 
 def component_bound(
-    logit_mean: Float[Array, " hidden"], xi: Float[Array, " unit"], network: Network
+    logit_mean: Float[Any, " hidden"], xi: Float[Array, " unit"], network: Network
 ) -> Float[Array, ""]:
     """Return a bound on one factorised distribution's ELBO.
 
@@ -148,15 +148,15 @@ def usual_aids(mixture: Mixture, network: Network) -> Aids:
     return Aids(jax.nn.sigmoid(jnp.concatenate([z_middle, z_visible], 1)), jnp.zeros_like(mean))
 
 
-def _log_bernoulli(state: Float[Array, "*n"], logit: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def _log_bernoulli(state: Float[Any, "*n"], logit: Float[Array, "*n"]) -> Float[Array, "*n"]:
     return state * logit - jax.nn.softplus(logit)
 
 
 def _softplus_bound(
-    xi: Float[Array, " unit"],
-    bias: Float[Array, " unit"],
-    weight: Float[Array, "unit parent"],
-    mean: Float[Array, " parent"],
+    xi: Float[Any, " unit"],
+    bias: Float[Any, " unit"],
+    weight: Float[Any, "unit parent"],
+    mean: Float[Any, " parent"],
 ) -> Float[Array, " unit"]:
     def log_moment(t: Float[Array, " unit"]) -> Float[Array, " unit"]:
         return t * bias + _log_moment(mean, t[:, None] * weight).sum(1)
