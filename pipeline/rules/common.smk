@@ -114,7 +114,10 @@ def model_of(wildcards):
 
 def first_reference(wildcards):
     """Return the first reference run, for a second one whose labels are named after it."""
-    if wildcards.reference_run == "1" or not CONFIG.scenarios[wildcards.scenario].label_axes:
+    if (
+        wildcards.reference_run == "1"
+        or not CONFIG.scenarios[wildcards.scenario].label_axes
+    ):
         return []
     return f"{RUN}/draws/{wildcards.scenario}/reference-1.nc"
 
