@@ -1,5 +1,6 @@
 """The workflow end to end on a tiny configuration: contracts, failures as rows, resume, same numbers."""
 
+import json
 import os
 import shutil
 import signal
@@ -118,6 +119,40 @@ def test_times_are_split_by_phase(tables):
 
 def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in snakemake(finished, "--cores", "2")
+
+
+def test_the_gate_passes_an_unchanged_run_and_fails_a_worse_one(finished):
+    missing = subprocess.run(
+        command("--cores", "2", "regression"),
+        cwd=finished,
+        env=environment(finished),
+        capture_output=True,
+        text=True,
+    )
+    assert missing.returncode != 0 and "accept_baseline" in missing.stderr
+    snakemake(finished, "--cores", "2", "accept_baseline")
+    assert "Regression gate: passed" in snakemake(finished, "--cores", "2", "regression")
+
+    scores = finished / "results/tiny/scores.parquet"
+    kept = scores.with_suffix(".kept")
+    shutil.copy2(scores, kept)
+    worse = pd.read_parquet(scores)
+    worse.loc[(worse["method"] == "laplace") & (worse["metric"] == "mean_error_sd"), "value"] += 2.0
+    worse.to_parquet(scores)
+    failed = subprocess.run(
+        command("--cores", "2", "regression"),
+        cwd=finished,
+        env=environment(finished),
+        capture_output=True,
+        text=True,
+    )
+    shutil.move(kept, scores)
+    assert failed.returncode == 1
+    record = json.loads((finished / "results/tiny/regression/regression.json").read_text())
+    assert record["failed"]
+    lost = {(f["method"], f["subject"]) for f in record["findings"] if f["verdict"] == "regression"}
+    assert lost == {("laplace", "mean_error_sd")}
+    assert "laplace" in (finished / "results/tiny/regression/regression.md").read_text()
 
 
 def test_a_changed_prior_rebuilds_its_scenario_alone(finished):
