@@ -19,7 +19,7 @@ from pipeline.variational.target import Target
 DRAWS = (64, 256, 1024)  # a component, level by level; powers of two suit Sobol's points
 CHECK_DRAWS = 256  # a component, to read the bound off
 TOLERANCE = 0.01  # nats of the bound from one level to the next
-STEP_TOLERANCE = 1e-4  # nats of the bound from one step of L-BFGS to the next
+STEP_TOLERANCE = 1e-5  # nats of the bound from one step of L-BFGS to the next
 MAX_EVALUATIONS = 300  # a level
 _REJECTED = 1e10  # minus the bound where a draw is rejected; a line search steps back from it
 
