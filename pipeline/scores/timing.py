@@ -85,4 +85,5 @@ def geometric_mean(
     if n < 2:
         return math.exp(mean), math.nan, math.nan
     half = float(student_t.ppf((1 + level) / 2, n - 1)) * float(np.std(log_ratios, ddof=1)) / math.sqrt(n)
-    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+    with np.errstate(over="ignore"):  # two values at a high level say nothing: 0 to infinity
+        return math.exp(mean), float(np.exp(mean - half)), float(np.exp(mean + half))

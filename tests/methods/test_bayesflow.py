@@ -92,6 +92,6 @@ def test_the_peer(trained, tmp_path):
         peer.load(simulator, cut)
 
     # The contract of docs/adding-a-method.md.
-    ready, phases = get_method("bayesflow", {"draws": 200}).load(scenario, file)
+    ready, phases = get_method("bayesflow", {}).load(scenario, file)
     assert [phase.phase for phase in phases] == ["build"]
     check_method(ready, scenario, scenario.data_sets([5])[0], build(STAN / scenario.stan_program))

@@ -66,3 +66,8 @@ def test_interval_is_near_the_bootstrap():
 def test_one_data_set_has_no_interval():
     centre, low, high = geometric_mean(np.array([math.log(3)]))
     assert centre == pytest.approx(3) and math.isnan(low) and math.isnan(high)
+
+
+def test_two_values_at_a_high_level_say_nothing():
+    centre, low, high = geometric_mean(np.array([0.0, 8.0]), 0.999)
+    assert (low, high) == (0.0, math.inf) and centre == pytest.approx(math.exp(4))
