@@ -132,7 +132,7 @@ def score_strip(
         points,
         centres,
         rows,
-        title="difference from the exact posterior’s" if against_truth else _axis_title(info),
+        title="minus the exact posterior’s" if against_truth else _axis_title(info),
         scale=charts.LOG if use_log else charts.LINEAR,
         floor_row=floor_row,
         threshold=0.0 if against_truth else info.threshold,
@@ -241,7 +241,8 @@ def _left_out(everything: pd.DataFrame, finite: pd.DataFrame) -> str:
 
 
 def _axis_title(info: Metric) -> str:
-    unit = "" if info.unit == "none" else f"{info.unit}, "
+    # Small charts have room for some thirty letters, whatever fonts the reader has.
+    unit = "" if info.unit == "none" else f"{info.unit.replace(' per observation', ' / obs.')}, "
     return f"{unit}{info.direction}"
 
 
