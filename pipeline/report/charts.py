@@ -231,7 +231,7 @@ def stacked_phases(records: Sequence[Record], methods: Sequence[str], *, title: 
         x=alt.X("s:Q", title=title, stack="zero"),
         y=alt.Y("method:N", sort=list(methods), title=None, scale=alt.Scale(domain=list(methods))),
         color=alt.Color(
-            "phase:N", scale=colours, legend=alt.Legend(title=None, symbolType="square", columns=6)
+            "phase:N", scale=colours, legend=alt.Legend(title=None, symbolType="square", columns=3)
         ),
         order=alt.Order("order:Q"),
         tooltip=tooltips(records, "method", "phase", "time", "share"),
