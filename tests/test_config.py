@@ -61,7 +61,7 @@ def test_settings_reach_the_classes(tmp_path):
         (
             "nuts: {}",
             "amortized-flow: {train_steps: 0}",
-            r"mine\.yaml:8: methods\.amortized-flow: train_steps: found 0; it must be positive",
+            r"mine\.yaml:8: methods\.amortized-flow: train_steps must be a positive number, not 0",
         ),
         (
             "nuts: {}",

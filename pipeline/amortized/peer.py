@@ -182,7 +182,6 @@ def _identity(simulator: Simulator) -> Identity:
 def _packages() -> tuple[Any, Any]:
     """Return the modules bayesflow and keras, which take seconds to import and need to know their backend."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    os.environ.setdefault("TQDM_DISABLE", "1")  # a progress bar for each data set
     import bayesflow  # pyright: ignore[reportMissingImports]
     import keras  # pyright: ignore[reportMissingImports]
 

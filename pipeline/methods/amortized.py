@@ -9,10 +9,10 @@ from jaxtyping import Float
 
 from pipeline.amortized.support import obstacle
 from pipeline.compilation import saved_compilation
-from pipeline.errors import UserError
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, Task, TrainedMethod
 from pipeline.scenarios.base import Scenario
+from pipeline.scenarios.checks import check_only_one, check_positive
 from pipeline.timing import PhaseTime, Stopwatch
 
 if TYPE_CHECKING:
@@ -80,13 +80,11 @@ class _Direct(AmortizedMethod):
         Raises:
             UserError: both budgets are given, or one is not positive.
         """
-        given = {key: getattr(self, key) for key in ("train_steps", "train_s")}
-        given = {key: value for key, value in given.items() if value is not None}
-        if len(given) > 1:
-            raise UserError("train_steps and train_s exclude each other; give one of them.")
-        for key, value in given.items():
-            if not value > 0:
-                raise UserError(f"{key}: found {value}; it must be positive.")
+        budget = {"train_steps": self.train_steps, "train_s": self.train_s}
+        check_only_one(budget)
+        for key, value in {"draws": self.draws, **budget}.items():
+            if value is not None:
+                check_positive(key, value)
 
     def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:
         """Train, or go on where a killed job stopped."""

@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, Task, TrainedMethod
 from pipeline.scenarios.base import Scenario
+from pipeline.scenarios.checks import check_only_one, check_positive
 from pipeline.timing import PhaseTime, Stopwatch
 
 if TYPE_CHECKING:
@@ -48,12 +49,11 @@ class BayesFlow(TrainedMethod):
         Raises:
             UserError: both budgets are given, a number is not positive, or BayesFlow is not installed.
         """
-        if self.train_steps is not None and self.train_s is not None:
-            raise UserError("train_steps and train_s exclude each other; give one of them.")
-        for key in ("draws", "train_steps", "train_s", "batch"):
-            value = getattr(self, key)
-            if value is not None and not value > 0:
-                raise UserError(f"{key}: found {value}; it must be positive.")
+        budget = {"train_steps": self.train_steps, "train_s": self.train_s}
+        check_only_one(budget)
+        for key, value in {"draws": self.draws, "batch": self.batch, **budget}.items():
+            if value is not None:
+                check_positive(key, value)
         if importlib.util.find_spec("bayesflow") is None:
             raise UserError(
                 "the package bayesflow is not installed. Install it with "

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.errors import UserError
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, MethodFailed, Task
 from pipeline.methods.pathfinder import Pathfinder
+from pipeline.scenarios.checks import check_positive
 from pipeline.stan.gaussian import Gaussian
 from pipeline.timing import Stopwatch
 
@@ -48,8 +48,7 @@ class MixtureVi(Method):
             UserError: a number is not positive.
         """
         for key in ("components", "draws", "timeout_s"):
-            if not getattr(self, key) > 0:
-                raise UserError(f"{key}: found {getattr(self, key)}; it must be positive.")
+            check_positive(key, getattr(self, key))
 
     def fit(self, task: Task) -> Fit:
         """Find starts, maximise the bound, draw."""

@@ -84,7 +84,8 @@ def make_overview(
             finding = replace(finding, pays_from=pays_from.get((scenario, method)))
             findings.append(finding)
             facts = tuple(_facts(judgement, finding))
-            cells.append(OverviewCell(scenario, finding.label, _gist(finding), facts))
+            gist = "not run" if judgement is None else _gist(finding)
+            cells.append(OverviewCell(scenario, finding.label, gist, facts))
         sentence = method_sentence(method, findings)
         rows.append(OverviewRow(method, tuple(findings), tuple(cells), sentence))
     used = {cell.verdict for row in rows for cell in row.cells}
@@ -135,7 +136,7 @@ def _finding(
 
 def _gist(finding: Finding) -> str:
     """Return what a reader who compares methods wants beside the verdict."""
-    parts = [] if finding.n_tried else ["not run"]
+    parts = []
     if finding.speedup:
         parts.append(f"{short(finding.speedup[0])}× as fast")
     if finding.pays_from is not None:

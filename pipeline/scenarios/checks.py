@@ -1,10 +1,10 @@
-"""Checks of values in a scenario's block of the configuration; their types `construct` has checked.
+"""Checks of values in a block of the configuration, a scenario's or a method's; `construct` checked types.
 
 Each raises UserError with the key, what was found and what is allowed.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.errors import UserError
 
@@ -13,6 +13,12 @@ def check_positive(key: str, value: float) -> None:
     """Refuse what is not a positive finite number."""
     if not 0 < value < math.inf:
         raise UserError(f"{key} must be a positive number, not {value}.")
+
+
+def check_only_one(values: Mapping[str, object]) -> None:
+    """Refuse settings that exclude each other; None stands for one that is not given."""
+    if sum(value is not None for value in values.values()) > 1:
+        raise UserError(f"{' and '.join(values)} exclude each other; give one of them.")
 
 
 def check_at_least(key: str, value: int, smallest: int) -> None:

@@ -4,20 +4,20 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from pipeline.errors import UserError
-from pipeline.scenarios.base import FAMILIES, DataSet, Family, Scenario
+from pipeline.scenarios.base import FAMILIES, DataSet, Family
 from pipeline.scenarios.checks import check_one_of
-from pipeline.scenarios.free_gaussians import FreeHmm, FreeMixture, Prior
+from pipeline.scenarios.free_gaussians import FreeHmm, FreeMixture, FreeScenario, Prior
 from pipeline.scenarios.observations import read_column
 
 
 @dataclass(frozen=True)
-class Custom(Scenario):
+class Custom(FreeScenario):
     """One column of a CSV, each line an observation; of an HMM, in the order of time.
 
     The observations are standardised: y = (value - location) / scale, with the sample mean and the sample
@@ -107,32 +107,8 @@ class Custom(Scenario):
         model = FreeMixture if self.family == "mixture" else FreeHmm
         return model(self.n_components, prior)
 
-    @property
-    def stan_program(self) -> str:
-        """The family's Stan program."""
-        return self._model.stan_program
-
-    @property
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the Stan parameters."""
-        return self._model.parameter_shapes
-
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
         """Return the one data set."""
         if len(seeds) != self.n_datasets:
             raise ValueError(f"{self.file} is one data set, and {len(seeds)} were asked for.")
         return [DataSet(y=self._observations[:, None].copy())]
-
-    def stan_data(self, data: DataSet) -> dict[str, Any]:
-        """Return the data block of the family's Stan program."""
-        return self._model.stan_data(data.y)
-
-    def initial_values(self, data: DataSet, seed: int) -> dict[str, Any]:
-        """Return components spread over the data's range."""
-        return self._model.initial_values(data.y, seed)
-
-    def memberships(
-        self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
-    ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
-        """Return the family's memberships."""
-        return self._model.memberships(data.y, parameters)

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.scenarios.base import Family
+from pipeline.scenarios.base import DataSet, Family, Scenario
 from pipeline.scenarios.checks import check_at_least, check_finite, check_positive
 from pipeline.scenarios.memberships import hmm_memberships, mixture_memberships
 from pipeline.scenarios.sufficient import summarise
@@ -185,6 +185,45 @@ class FreeHmm:
         initial = np.full(self.n_components, 1 / self.n_components)
         transition, mu, sd = (parameters[name] for name in ("transition", "mu", "sd"))
         return hmm_memberships(summarise(y), initial, transition, mu, sd)
+
+
+class FreeScenario(Scenario):
+    """A scenario whose observations follow one of the two models, whatever they are and wherever from.
+
+    Attributes:
+        _model: the model with its prior; a cached property, which checks the settings when it is built.
+    """
+
+    _model: FreeMixture | FreeHmm
+
+    @property
+    def stan_program(self) -> str:
+        """The model's program, which depends on whether its means are ordered."""
+        return self._model.stan_program
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the Stan parameters."""
+        return self._model.parameter_shapes
+
+    @property
+    def label_axes(self) -> dict[str, tuple[int, ...]]:
+        """Those of all parameters, or none where means are ordered."""
+        return self._model.label_axes
+
+    def stan_data(self, data: DataSet) -> dict[str, Any]:
+        """Return the data block of the Stan program."""
+        return self._model.stan_data(data.y)
+
+    def initial_values(self, data: DataSet, seed: int) -> dict[str, Any]:
+        """Return components spread over the data's range."""
+        return self._model.initial_values(data.y, seed)
+
+    def memberships(
+        self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
+    ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
+        """Return the model's memberships."""
+        return self._model.memberships(data.y, parameters)
 
 
 def _stan_data(

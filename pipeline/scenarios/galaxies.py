@@ -10,20 +10,20 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.scenarios.base import DataSet, Family, Scenario
-from pipeline.scenarios.free_gaussians import FreeMixture, Prior
+from pipeline.scenarios.base import DataSet, Family
+from pipeline.scenarios.free_gaussians import FreeMixture, FreeScenario, Prior
 from pipeline.scenarios.observations import read_column
 
 _FILE = Path(__file__).parent / "data" / "galaxies.csv"
 
 
 @dataclass(frozen=True)
-class Galaxies(Scenario):
+class Galaxies(FreeScenario):
     """Gaussian mixture of the velocities, in 1000 km/s, with a prior after Richardson and Green (1997).
 
     Attributes:
@@ -68,37 +68,8 @@ class Galaxies(Scenario):
         )
         return FreeMixture(self.n_components, prior, self.ordered)
 
-    @property
-    def stan_program(self) -> str:
-        """The program with ordered means, or that without."""
-        return self._model.stan_program
-
-    @property
-    def label_axes(self) -> dict[str, tuple[int, ...]]:
-        """None, or those of all parameters."""
-        return self._model.label_axes
-
-    @property
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the Stan parameters."""
-        return self._model.parameter_shapes
-
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
         """Return the one data set."""
         if len(seeds) != self.n_datasets:
             raise ValueError(f"{self.name} is one data set, and {len(seeds)} were asked for.")
         return [DataSet(y=self._velocities[:, None].copy())]
-
-    def stan_data(self, data: DataSet) -> dict[str, Any]:
-        """Return the data block of gmm.stan."""
-        return self._model.stan_data(data.y)
-
-    def initial_values(self, data: DataSet, seed: int) -> dict[str, Any]:
-        """Return components spread over the data's range."""
-        return self._model.initial_values(data.y, seed)
-
-    def memberships(
-        self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
-    ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
-        """Return the mixture's memberships."""
-        return self._model.memberships(data.y, parameters)

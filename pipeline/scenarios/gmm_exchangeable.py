@@ -8,15 +8,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from pipeline.errors import UserError
 from pipeline.scenarios import checks, simulation
-from pipeline.scenarios.base import DataSet, Family, Scenario
-from pipeline.scenarios.free_gaussians import FreeMixture, Prior
+from pipeline.scenarios.base import DataSet, Family
+from pipeline.scenarios.free_gaussians import FreeMixture, FreeScenario, Prior
 
 _PROPOSALS = 500  # prior draws at a time, of which the first separated one is taken
 _TRIALS = 20_000
@@ -24,7 +24,7 @@ _MIN_ACCEPTED = 5  # of the trials; below, simulating would take very long
 
 
 @dataclass(frozen=True)
-class GmmExchangeable(Scenario):
+class GmmExchangeable(FreeScenario):
     """pi ~ Dirichlet, mu_k ~ Normal, sd_k^2 ~ inverse Gamma, y_n ~ Normal(mu[z_n], sd[z_n]).
 
     Data sets are drawn from the prior, or from that part of it where components are as far apart as wanted.
@@ -79,21 +79,6 @@ class GmmExchangeable(Scenario):
         prior = Prior(self.concentration, self.mu_mean, self.mu_sd, self.variance_shape, self.variance_scale)
         return FreeMixture(self.n_components, prior, self.ordered)
 
-    @property
-    def stan_program(self) -> str:
-        """The program without order, or with ordered means."""
-        return self._model.stan_program
-
-    @property
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the Stan parameters."""
-        return self._model.parameter_shapes
-
-    @property
-    def label_axes(self) -> dict[str, tuple[int, ...]]:
-        """Those of all parameters, or none."""
-        return self._model.label_axes
-
     def _propose(self, rng: np.random.Generator, number: int) -> Float[np.ndarray, "3 number component"]:
         """Draw weights, means and sds from the prior."""
         shape = (number, self.n_components)
@@ -138,17 +123,3 @@ class GmmExchangeable(Scenario):
             )
             for i in range(len(rngs))
         ]
-
-    def stan_data(self, data: DataSet) -> dict[str, Any]:
-        """Return the data block of the Stan program."""
-        return self._model.stan_data(data.y)
-
-    def initial_values(self, data: DataSet, seed: int) -> dict[str, Any]:
-        """Return components spread over the data's range, with labels of their own for each seed."""
-        return self._model.initial_values(data.y, seed)
-
-    def memberships(
-        self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
-    ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
-        """Return the mixture's memberships."""
-        return self._model.memberships(data.y, parameters)

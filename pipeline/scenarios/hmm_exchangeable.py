@@ -7,18 +7,17 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
 
 from pipeline.scenarios import checks, simulation
-from pipeline.scenarios.base import DataSet, Family, Scenario
-from pipeline.scenarios.free_gaussians import FreeHmm, Prior
+from pipeline.scenarios.base import DataSet, Family
+from pipeline.scenarios.free_gaussians import FreeHmm, FreeScenario, Prior
 
 
 @dataclass(frozen=True)
-class HmmExchangeable(Scenario):
+class HmmExchangeable(FreeScenario):
     """Rows of the transition matrix ~ Dirichlet, mu_k ~ Normal, sd_k^2 ~ inverse Gamma, uniform first state.
 
     Attributes:
@@ -55,21 +54,6 @@ class HmmExchangeable(Scenario):
         prior = Prior(self.concentration, self.mu_mean, self.mu_sd, self.variance_shape, self.variance_scale)
         return FreeHmm(self.n_components, prior, self.ordered)
 
-    @property
-    def stan_program(self) -> str:
-        """The program without order, or with ordered means."""
-        return self._model.stan_program
-
-    @property
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the Stan parameters."""
-        return self._model.parameter_shapes
-
-    @property
-    def label_axes(self) -> dict[str, tuple[int, ...]]:
-        """Those of all parameters, or none."""
-        return self._model.label_axes
-
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
         """Simulate one data set a seed."""
         rngs, k = simulation.generators(seeds), self.n_components
@@ -97,17 +81,3 @@ class HmmExchangeable(Scenario):
             )
             for i in range(len(rngs))
         ]
-
-    def stan_data(self, data: DataSet) -> dict[str, Any]:
-        """Return the data block of the Stan program."""
-        return self._model.stan_data(data.y)
-
-    def initial_values(self, data: DataSet, seed: int) -> dict[str, Any]:
-        """Return states spread over the data's range, with labels of their own for each seed."""
-        return self._model.initial_values(data.y, seed)
-
-    def memberships(
-        self, data: DataSet, parameters: dict[str, Float[np.ndarray, " draw *shape"]]
-    ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
-        """Return the chain's filtering and smoothing probabilities."""
-        return self._model.memberships(data.y, parameters)

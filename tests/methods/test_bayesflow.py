@@ -21,8 +21,8 @@ SETTINGS = {"n_obs": [20, 30], "n_rep": [2, 3]}
     ("settings", "message"),
     [
         ({"train_steps": 5, "train_s": 5.0}, "exclude each other"),
-        ({"train_steps": 0}, "train_steps: found 0"),
-        ({"batch": 0}, "batch: found 0"),
+        ({"train_steps": 0}, "train_steps must be a positive number, not 0"),
+        ({"batch": 0}, "batch must be a positive number, not 0"),
     ],
 )
 def test_meaningless_settings_are_refused(settings, message):

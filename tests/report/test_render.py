@@ -203,6 +203,14 @@ def test_partial_runs_render_and_say_what_is_missing(case: str, tmp_path: Path):
         assert sentence in text
 
 
+def test_a_method_without_certified_references_was_run_all_the_same(tmp_path: Path):
+    folder = write_run(tmp_path / "run", with_examples=False, **EMPTY["no certified reference"])
+    page = Page(render_report(folder).read_text(encoding="utf-8"))
+    cells = [e.text() for e in page.root.all("td") if e.attributes.get("class") == "cell"]
+    assert any("not scored" in cell for cell in cells)
+    assert not any("not run" in cell for cell in cells)
+
+
 @pytest.mark.slow
 def test_ten_thousand_fits_stay_below_five_megabytes(tmp_path: Path):
     many = [Made("gmm-ordered", ("mu[1]", "mu[2]"), ("membership",), 2000, 2)]
