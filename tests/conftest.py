@@ -1,5 +1,6 @@
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,18 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 def built_model() -> Callable[[Path], Built]:
     """Compile Stan programs with the embedded toolchain, each once a machine: for slow tests only."""
     return lambda stan_file: build(stan_file, "embedded")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_code_is_freed() -> Iterator[None]:
+    """Give back XLA's compiled code after each file.
+
+    Every compiled function takes some dozen memory maps, of which Linux allows a process 65,530: all tests in
+    one process would need more, and XLA then ends it with a segmentation fault.
+    """
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -136,7 +136,7 @@ def train(
         means = [float(np.nanmean(np.asarray(part)[:n_steps])) for part in losses]
         record["wall_s"] = earlier_s + time.perf_counter() - started
         record["cpu_s"] = earlier_cpu_s + time.process_time() - cpu_started
-        record["curve"].append([int(state.step), round(record["wall_s"], 2), *means])
+        record["curve"].append([int(state.step), round(record["wall_s"], 3), *means])
         if time.perf_counter() - saved > CHECKPOINT_EVERY_S:
             write_checkpoint(checkpoint, identity, record, state)
             saved = time.perf_counter()
@@ -257,7 +257,9 @@ def _plan_block(
     recent = curve[-6:]
     if len(recent) < 2:
         return np.full(recipe.block, progress), recipe.block
-    pace_s = (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0])
+    # A small network's blocks may take less than the curve's last digit.
+    recent_s = max(recent[-1][1] - recent[0][1], 0.001)
+    pace_s = recent_s / (recent[-1][0] - recent[0][0])
     left = max(1, round((budget.wall_s - record["wall_s"]) / pace_s))
     fractions = progress + (1 - progress) * np.arange(recipe.block) / left
     return np.minimum(fractions, 1.0), min(recipe.block, left)
