@@ -12,7 +12,7 @@ from pipeline.compilation import saved_compilation
 import jax, jax.numpy as jnp
 
 def slow(x):
-    for i in range(60):
+    for i in range(200):
         x = jnp.sort(jnp.sin(x + i)[::-1])
     return x
 

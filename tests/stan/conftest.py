@@ -29,7 +29,7 @@ def load(built_model):
 
 @pytest.fixture(scope="module")
 def mixture(load):
-    return load("mixture", str(MIXTURE_DATA))
+    return load("mixture", str(HERE / "golden" / "mixture.data.json"))
 
 
 @pytest.fixture(scope="module")

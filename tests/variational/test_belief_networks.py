@@ -25,7 +25,7 @@ def errors():
     """Fits of one and two components: each further one takes half a minute to compile."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment, "COMPONENTS", (1, 2))
-        yield experiment.fit_networks(5, range(8))
+        return experiment.fit_networks(5, range(8))
 
 
 def network(seed=1):
@@ -197,7 +197,8 @@ def test_fits_are_bounds_that_never_fall_with_components(errors):
 
 
 @pytest.mark.slow
-def test_a_networks_fit_does_not_depend_on_its_neighbours(errors):
+def test_a_networks_fit_does_not_depend_on_its_neighbours(errors, monkeypatch):
+    monkeypatch.setattr(experiment, "COMPONENTS", (1, 2))
     alone = experiment.fit_networks(5, [6])
     together = errors[errors["network"] == 6].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, together, rtol=1e-6)
