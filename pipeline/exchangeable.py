@@ -36,7 +36,7 @@ def relabel_run(
         lambda draws: scenario.memberships(data, draws)[kind],
         scenario.label_axes,
         target,
-        _shown(data.y.mean(axis=1), in_time=scenario.family == "hmm"),
+        _shown(scenario.plotted(data), in_time=scenario.family == "hmm"),
     )
 
 

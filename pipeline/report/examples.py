@@ -39,6 +39,7 @@ class ExampleInput:
         dataset: number of the data set within its scenario.
         family: "mixture" or "hmm": whether the order of the observations means anything.
         data: the data set itself; its truth is drawn where it is known.
+        observed: one number an observation, to plot.
         reference: the certified reference.
         methods: the posteriors by method; leave out what failed.
     """
@@ -46,6 +47,7 @@ class ExampleInput:
     dataset: int
     family: str
     data: DataSet
+    observed: Float[np.ndarray, " obs"]
     reference: Posterior
     methods: Mapping[str, Posterior]
 
@@ -114,11 +116,11 @@ def _to_dataset(example: ExampleInput) -> xr.Dataset:
     kept = min(n_obs, MAX_OBS)
     z = np.full(kept, -1) if example.data.z is None else np.asarray(example.data.z)[:kept]
     variables = {
-        "observed": ("obs", np.nanmean(example.data.y[:kept], axis=1)),
+        "observed": ("obs", example.observed[:kept]),
         "true_component": ("obs", z.astype(np.int32)),
         "truth": ("parameter", _true_scalars(example.data, parameters)),
         "draws": (("source", "parameter", "draw"), _stacked(sources, parameters)),
-        **label_variables(sources, example.data.y),
+        **label_variables(sources, example.observed),
     }
     if "copy_share" in variables:
         raw = {source: raw_posterior(posterior) for source, posterior in sources.items()}

@@ -39,7 +39,7 @@ class LabelExample:
 
 
 def label_variables(
-    sources: Mapping[str, Posterior], y: Float[np.ndarray, "obs replicate"]
+    sources: Mapping[str, Posterior], observed: Float[np.ndarray, " obs"]
 ) -> dict[str, tuple]:
     """Return the variables but for the draws, or none where labels are identified."""
     labels = [posterior.labels for posterior in sources.values()]
@@ -57,7 +57,7 @@ def label_variables(
             np.stack([copy_shares(numbers(one.permutations[USED]), n_copies) for one in known]),
         ),
         "coclustering": (("source", "shown", "other"), similarity),
-        "shown_value": ("shown", y.mean(axis=1)[known[0].observed]),
+        "shown_value": ("shown", observed[known[0].observed]),
         "relabeller": ("relabeller", names),
         "relabel_s": (("source", "relabeller"), [[one.wall_s[name] for name in names] for one in known]),
     }

@@ -33,7 +33,7 @@ rule examples:
         "../envs/latentbench.yaml"
     params:
         run=lambda wildcards, output: Path(output[0]).parent,
-        families={name: s.family for name, s in CONFIG.scenarios.items()},
+        scenarios=config["scenarios"],
         methods={
             name: [method for scenario, method in CONFIG.cells if scenario == name]
             for name in CONFIG.scenarios

@@ -22,7 +22,8 @@ class DataSet:
     """One data set, simulated or real.
 
     Attributes:
-        y: observations; one row an observation (a time point of an HMM), one column a replicate.
+        y: observations; one row an observation (a time point of an HMM), one column a replicate, or a
+            dimension where the scenario has several.
         theta: the true parameters in constrained space by their Stan names; None for real data.
         z: the true component of each observation, from 0; None for real data.
     """
@@ -110,3 +111,7 @@ class Scenario(abc.ABC):
         Keys: "membership" for a mixture; "filtering", P(z_t | y_1..t), and "smoothing",
         P(z_t | y_1..T), for an HMM.
         """
+
+    def plotted(self, data: DataSet) -> Float[np.ndarray, " obs"]:
+        """Return one number an observation, to sort and to plot by: here the mean of its replicates."""
+        return data.y.mean(axis=1)

@@ -33,6 +33,30 @@ def mixture_memberships(
     return np.moveaxis(log_p, 0, -1)
 
 
+def diagonal_mixture_memberships(
+    y: Float[np.ndarray, "obs dim"],
+    weights: Float[np.ndarray, "draw component"],
+    mean: Float[np.ndarray, "draw component dim"],
+    sd: Float[np.ndarray, "draw component dim"],
+) -> Float[np.ndarray, "draw obs component"]:
+    """Return P(z_n = k | y_n, theta) for components with diagonal covariances, by Bayes' rule.
+
+    Args:
+        y: observations, one column a dimension.
+        weights: mixture weights, each row a simplex.
+        mean: means of the components.
+        sd: standard deviations of the components.
+    """
+    by_dim = (np.moveaxis(values, (2, 1), (0, 1))[..., None] for values in (mean, sd))
+    log_p = sum(
+        _log_likelihood(column, np.zeros(1), 1, of_mean, of_sd)
+        for column, of_mean, of_sd in zip(y.T, *by_dim, strict=True)
+    )
+    log_p = log_p + _log(weights).T[..., None]  # (component, draw, obs)
+    _softmax(log_p, axis=0)
+    return np.moveaxis(log_p, 0, -1)
+
+
 def hmm_memberships(
     data: Replicates,
     initial: Float[np.ndarray, " state"],

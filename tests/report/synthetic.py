@@ -268,4 +268,4 @@ def _example(made: Made, methods: Iterable[str], rng: np.random.Generator) -> Ex
 
     kinds = "hmm" if "smoothing" in made.kinds else "mixture"
     chosen = {method: posterior(method) for method in methods}
-    return ExampleInput(0, kinds, data, posterior("reference"), chosen)
+    return ExampleInput(0, kinds, data, data.y.mean(axis=1), posterior("reference"), chosen)

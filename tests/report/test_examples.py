@@ -24,7 +24,10 @@ def test_what_is_written_is_read_again(tmp_path: Path):
     theta = {"a11": np.asarray(0.8), "mu": np.array([-1.0, 2.0])}
     data = DataSet(y=rng.normal(size=(n_obs, 3)), theta=theta, z=np.array([0, 1, 0, 1, 1, 0, 0]))
     file = tmp_path / "examples.nc"
-    write_examples(file, {"hmm-ordered": ExampleInput(3, "hmm", data, reference, {"laplace": other})})
+    write_examples(
+        file,
+        {"hmm-ordered": ExampleInput(3, "hmm", data, data.y.mean(axis=1), reference, {"laplace": other})},
+    )
     example = read_examples(file)["hmm-ordered"]
     assert (example.dataset, example.family, example.all_obs) == (3, "hmm", n_obs)
     assert example.sources == ("reference", "laplace")
@@ -51,7 +54,9 @@ def test_draws_are_thinned_evenly_over_chains_and_long_series_are_cut(tmp_path: 
         {"chain": chains}, chains[..., None], chains, {"membership": np.full((2, n_obs, 2), 0.5)}
     )
     data = DataSet(y=np.zeros((n_obs, 1)))
-    write_examples(tmp_path / "e.nc", {"x": ExampleInput(0, "mixture", data, posterior, {})})
+    write_examples(
+        tmp_path / "e.nc", {"x": ExampleInput(0, "mixture", data, data.y.mean(axis=1), posterior, {})}
+    )
     example = read_examples(tmp_path / "e.nc")["x"]
     assert example.draws.shape == (1, 1, MAX_DRAWS)
     assert np.unique(example.draws[0, 0], return_counts=True)[1].tolist() == [MAX_DRAWS / 4] * 4
@@ -59,13 +64,6 @@ def test_draws_are_thinned_evenly_over_chains_and_long_series_are_cut(tmp_path: 
     assert example.all_obs == n_obs
     assert np.isnan(example.truth).all()
     assert (example.true_component == -1).all()
-
-
-def test_replicates_that_are_missing_do_not_count(tmp_path: Path):
-    rng = np.random.default_rng(2)
-    data = DataSet(y=np.array([[1.0, 3.0, np.nan], [2.0, 2.0, 5.0]]))
-    write_examples(tmp_path / "e.nc", {"x": ExampleInput(0, "mixture", data, _posterior(rng, 5, 2), {})})
-    np.testing.assert_allclose(read_examples(tmp_path / "e.nc")["x"].observed, [2.0, 3.0])
 
 
 def test_no_examples_are_no_obstacle(tmp_path: Path):

@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
     scores = pd.read_parquet(folder / "scores.parquet")
     pd.DataFrame(rows, columns=list(scores.columns)).to_parquet(folder / "scores.parquet")
     data = DataSet(y=np.linspace(-4, 4, 15)[:, None])
-    example = ExampleInput(0, "mixture", data, references[0], methods)
+    example = ExampleInput(0, "mixture", data, data.y.mean(axis=1), references[0], methods)
     write_examples(folder / "examples.nc", {MADE.name: example})
     return folder
 

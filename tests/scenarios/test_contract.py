@@ -13,6 +13,7 @@ BLOCKS = {
     "galaxies": {},
     "galaxies-exchangeable": {"type": "galaxies", "ordered": False},
     "gmm-exchangeable": {},
+    "gmm-multivariate": {},
     "twin": {"type": "gmm-exchangeable", "ordered": True, "n_components": 2, "separation": [3, 5]},
     "hmm-exchangeable": {"n_times": 60},
     "my-mixture": {"type": "custom", "family": "mixture", **_GALAXIES},

@@ -5,7 +5,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.mixture import GaussianMixture
 
-from pipeline.scenarios.memberships import hmm_memberships, mixture_memberships
+from pipeline.scenarios.memberships import (
+    diagonal_mixture_memberships,
+    hmm_memberships,
+    mixture_memberships,
+)
 from pipeline.scenarios.sufficient import summarise
 
 from . import enumeration
@@ -74,6 +78,18 @@ def test_mixture_agrees_with_scikit_learn():
     other.weights_, other.means_, other.precisions_cholesky_ = weights, mean[:, None], 1 / sd[:, None]
     found = mixture_memberships(summarise(y), weights[None], mean[None], sd[None])
     np.testing.assert_allclose(found[0], other.predict_proba(y), rtol=1e-10)
+
+
+def test_diagonal_mixture_agrees_with_scikit_learn():
+    rng = np.random.default_rng(2)
+    mixture = GaussianMixture(4, covariance_type="diag")
+    mixture.weights_ = rng.dirichlet(np.ones(4))
+    mixture.means_ = rng.normal(size=(4, 3))
+    sd = rng.uniform(0.3, 2, (4, 3))
+    mixture.precisions_cholesky_ = 1 / sd
+    y = rng.normal(size=(50, 3))
+    found = diagonal_mixture_memberships(y, mixture.weights_[None], mixture.means_[None], sd[None])
+    np.testing.assert_allclose(found[0], mixture.predict_proba(y), rtol=1e-10)
 
 
 def test_the_last_smoothing_is_the_last_filtering_and_time_reversal_swaps_nothing_else():

@@ -197,6 +197,37 @@ def test_exchangeable_mixtures_are_drawn_from_their_prior():
         assert 150 <= len(data.y) <= 250
 
 
+@pytest.mark.parametrize("n_dims", [2, 3])
+def test_multivariate_mixtures_are_drawn_from_their_prior(n_dims):
+    scenario = get_scenario("gmm-multivariate", {"n_dims": n_dims})
+    data_sets = scenario.data_sets(range(3000))
+    pi, mu, sd = (np.array([data.theta[name] for data in data_sets]) for name in ("pi", "mu", "sd"))
+    for k in range(3):
+        assert stats.kstest(pi[:, k], stats.beta(4, 8).cdf).pvalue > 1e-4
+        for d in range(n_dims):
+            assert stats.kstest(mu[:, k, d], stats.norm(0, 3).cdf).pvalue > 1e-4
+            assert stats.kstest(sd[:, k, d] ** 2, stats.invgamma(5, scale=5).cdf).pvalue > 1e-4
+    assert_mean([data.y[-1, 0] ** 2 for data in data_sets], 9 + 1.25)
+    # Dimensions share the component and nothing else.
+    assert_mean([data.y[0, 0] * data.y[0, 1] for data in data_sets], 0)
+    assert_mean([data.z[0] == data.z[1] for data in data_sets], 60 / 156)
+    assert_mean([data.y[0, 1] * data.y[1, 1] for data in data_sets], 9 * 60 / 156)
+    residual = [((d.y - d.theta["mu"][d.z]) / d.theta["sd"][d.z])[:3] for d in data_sets]
+    assert stats.kstest(np.concatenate(residual).ravel(), stats.norm.cdf).pvalue > 1e-4
+
+
+def test_separation_of_multivariate_mixtures_is_kept():
+    scenario = get_scenario("gmm-multivariate", {"separation": [3, 4], "n_obs": [20, 30]})
+    for data in scenario.data_sets(range(30)):
+        mu, sd = data.theta["mu"], data.theta["sd"]
+        apart = [
+            np.sqrt(sum((mu[i, d] - mu[j, d]) ** 2 / ((sd[i, d] ** 2 + sd[j, d] ** 2) / 2) for d in range(2)))
+            for i, j in ((0, 1), (0, 2), (1, 2))
+        ]
+        assert 3 <= min(apart) <= 4
+        assert 20 <= len(data.y) <= 30
+
+
 def test_exchangeable_hmms_are_drawn_from_their_prior():
     data_sets = get_scenario("hmm-exchangeable", {"n_times": 30}).data_sets(range(3000))
     transition, mu, sd = (np.array([d.theta[name] for d in data_sets]) for name in ("transition", "mu", "sd"))

@@ -32,6 +32,8 @@ BLOCKS = {
     "galaxies": {},
     "galaxies-5": {"type": "galaxies", "n_components": 5, "variance_scale": 2, "concentration": 3},
     "gmm-exchangeable": {},
+    "gmm-multivariate": {},
+    "three-dims": {"type": "gmm-multivariate", "n_dims": 3, "n_components": 4, "concentration": 2},
     "hmm-exchangeable": {"n_times": 40},
     "series": {"type": "custom", "family": "hmm", "n_components": 3, "variance_shape": 4, **_GALAXIES},
 }
@@ -61,7 +63,7 @@ def fast(scenario, data):
 @pytest.fixture
 def naive(scenario, data):
     stan_data = {name: value for name, value in scenario.stan_data(data).items() if name != "y_mean"}
-    y = data.y if "n_rep" in stan_data else data.y[:, 0]
+    y = data.y if {"n_rep", "D"} & stan_data.keys() else data.y[:, 0]
     return model(NAIVE_FOLDER / scenario.stan_program, {**stan_data, "y": y.tolist()})
 
 
