@@ -24,6 +24,7 @@ class BoundModel:
     Attributes:
         cmdstan: CmdStanPy's model, to run any of Stan's algorithms on ``data_file``.
         bridge: BridgeStan's model over the same program and data.
+        library: what BridgeStan loaded.
         data_file: the data block as JSON.
         folder: where CmdStan writes its files.
     """
@@ -39,6 +40,7 @@ class BoundModel:
             # Loading a library a second time, with other data, is what this suite does all day.
             warnings.simplefilter("ignore")
             self.bridge = bridgestan.StanModel(str(built.library), data=str(self.data_file))
+        self.library = built.library
         self.shapes = dict(shapes)
 
     @property
@@ -89,6 +91,14 @@ class BoundModel:
         return np.array([self._log_density_or_minus_inf(row) for row in rows]).reshape(
             unconstrained.shape[:-1]
         )
+
+    def log_jacobian(self, unconstrained: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, " draw"]:
+        """Return the log determinant of constraining, the difference of the target with and without it."""
+        rows = np.ascontiguousarray(unconstrained)
+        both = [
+            [self.bridge.log_density(row, jacobian=jacobian) for jacobian in (True, False)] for row in rows
+        ]
+        return -np.diff(np.array(both), axis=1)[:, 0]
 
     def _log_density_or_minus_inf(self, row: Float[np.ndarray, " dim"]) -> float:
         try:

@@ -15,8 +15,9 @@ from pipeline.stan.gaussian import GaussianMixture
 from tests.methods.contract import check_density, check_method, ready, run, shifted
 
 ROOT = Path(__file__).parents[2]
-# Keras takes minutes, so that the peer's contract is checked on the one network that its own tests train.
-ELSEWHERE = {"bayesflow"}
+# Keras takes minutes, so that the peer's contract is checked on the one network that its own tests train; the
+# conjugate peers fit exchangeable components only.
+ELSEWHERE = {"bayesflow", "sklearn-vb", "hmmlearn-vb"}
 QUICK = {"mixture-vi": {"components": 1}}  # seconds; mixtures of more are tested on known targets
 
 
