@@ -24,6 +24,7 @@ include: "pipeline/rules/score.smk"
 include: "pipeline/rules/report.smk"
 include: "pipeline/rules/baseline.smk"
 include: "pipeline/rules/regression.smk"
+include: "pipeline/rules/posteriordb.smk"
 include: "pipeline/rules/belief_networks.smk"
 
 

@@ -1,0 +1,197 @@
+"""Certified references in posteriordb's layout, for its readers in Python, R and Julia.
+
+A posterior is a Stan program with its data (Magnusson et al. 2025, "posteriordb", AISTATS). Each data set
+with a certificate becomes one, with the draws of its first reference run and what was checked.
+"""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline.files import whole, write_json
+from pipeline.labels.permuting import all_permutations, permute
+from pipeline.posterior import Posterior
+from pipeline.reference import Reference
+from pipeline.scenarios.base import STAN_FOLDER, DataSet, Scenario
+
+_SYMMETRISED = (
+    "Nothing identifies the labels of the components. Draws were relabelled, the diagnostics are of "
+    "relabelled draws, and the draws given here go through all permutations of the labels in turn."
+)
+
+
+def write_database(
+    folder: Path,
+    name: str,
+    scenario: Scenario,
+    data_sets: Mapping[int, DataSet],
+    references: Mapping[int, Posterior],
+    certificates: Mapping[int, Mapping[str, Any]],
+    reference: Reference,
+    seed: int,
+) -> list[str]:
+    """Add a scenario's certified data sets to a database, and return the names of its posteriors.
+
+    Args:
+        folder: root of the database.
+        name: of the scenario in the configuration.
+        scenario: its class, for the Stan program and its data.
+        data_sets: by number.
+        references: first reference runs; those without a passed certificate are left out.
+        certificates: of the last attempt at each reference.
+        reference: how references are sampled.
+        seed: the run's root seed.
+    """
+    program = scenario.stan_program.removesuffix(".stan")
+    _write_model(folder, program, scenario)
+    written = []
+    for number, data in data_sets.items():
+        if number not in references or not certificates[number]["certified"]:
+            continue
+        data_name = f"{name}-{number}".replace("-", "_")
+        posterior_name = f"{data_name}-{program}"
+        _write_data(folder, data_name, name, number, scenario.stan_data(data))
+        _write_draws(folder, posterior_name, scenario, references[number])
+        write_json(
+            folder / "reference_posteriors/draws/info" / f"{posterior_name}.info.json",
+            _information(posterior_name, scenario, references[number], certificates[number], reference, seed),
+        )
+        write_json(
+            folder / "posteriors" / f"{posterior_name}.json",
+            {
+                "name": posterior_name,
+                "keywords": ["mixture" if scenario.family == "mixture" else "hidden markov model"],
+                "model_name": program,
+                "data_name": data_name,
+                "reference_posterior_name": posterior_name,
+                "dimensions": {key: int(np.prod(s)) for key, s in scenario.parameter_shapes.items()},
+                **_added(),
+            },
+        )
+        written.append(posterior_name)
+    return written
+
+
+def _write_model(folder: Path, program: str, scenario: Scenario) -> None:
+    code = f"models/stan/{program}.stan"
+    with whole(folder / code) as temporary:
+        temporary.write_bytes((STAN_FOLDER / scenario.stan_program).read_bytes())
+    write_json(
+        folder / "models/info" / f"{program}.info.json",
+        {
+            "name": program,
+            "keywords": [scenario.family],
+            "title": f"Program of the scenario {scenario.name}",
+            "description": (type(scenario).__doc__ or "").split("\n")[0],
+            "urls": [],
+            "references": [],
+            "model_implementations": {"stan": {"model_code": code}},
+            **_added(),
+        },
+    )
+
+
+def _write_data(folder: Path, data_name: str, name: str, number: int, values: Mapping[str, Any]) -> None:
+    file = f"data/data/{data_name}.json"
+    _write_zipped(folder / file, values)
+    write_json(
+        folder / "data/info" / f"{data_name}.info.json",
+        {
+            "name": data_name,
+            "keywords": [],
+            "title": f"Data set {number} of the scenario {name}",
+            "description": "Data block of the Stan program, numbers of the prior included.",
+            "urls": [],
+            "references": [],
+            "data_file": file,
+            **_added(),
+        },
+    )
+
+
+def _write_draws(folder: Path, posterior_name: str, scenario: Scenario, posterior: Posterior) -> None:
+    parameters: Mapping[str, Float[np.ndarray, "chain draw *shape"]] = posterior.parameters
+    if scenario.label_axes:
+        cycle = all_permutations(scenario.n_components)
+        turns = np.arange(posterior.log_p.size) % len(cycle)
+        permutations = cycle[turns].reshape(*posterior.log_p.shape, -1)
+        parameters = permute(parameters, scenario.label_axes, permutations)
+    each = Posterior(dict(parameters), posterior.unconstrained, posterior.log_p, {}).scalars()
+    chains = [
+        {name: draws[chain].tolist() for name, draws in each.items()}
+        for chain in range(posterior.log_p.shape[0])
+    ]
+    _write_zipped(folder / "reference_posteriors/draws/draws" / f"{posterior_name}.json", chains)
+
+
+def _information(
+    posterior_name: str,
+    scenario: Scenario,
+    posterior: Posterior,
+    certificate: Mapping[str, Any],
+    reference: Reference,
+    seed: int,
+) -> dict[str, Any]:
+    import arviz as az  # takes seconds to import
+
+    scalars = posterior.scalars()
+    table = az.convert_to_dataset({"x": np.stack(list(scalars.values()), axis=-1)})
+    n_chains, n_draws = posterior.log_p.shape
+    sampler = reference.sampler(certificate["attempt"])
+    return {
+        "name": posterior_name,
+        "inference": {
+            "method": "stan_sampling",
+            "method_arguments": {
+                "chains": sampler.chains,
+                "iter": sampler.warmup + sampler.draws,
+                "warmup": sampler.warmup,
+                "thin": sampler.draws // n_draws,
+                "seed": seed,
+                "control": {"adapt_delta": sampler.adapt_delta, "max_treedepth": sampler.max_treedepth},
+            },
+        },
+        "diagnostics": {
+            "diagnostic_information": {"names": list(scalars)},
+            "ndraws": n_chains * n_draws,
+            "nchains": n_chains,
+            "effective_sample_size_bulk": az.ess(table, method="bulk")["x"].values,
+            "effective_sample_size_tail": az.ess(table, method="tail")["x"].values,
+            "r_hat": az.rhat(table)["x"].values,  # pyright: ignore[reportIndexIssue]
+            # A certificate allows none in any chain.
+            "divergent_transitions": [0] * n_chains,
+            "expected_fraction_of_missing_information_min": certificate["e_bfmi_min"],
+        },
+        "checks_made": {
+            "ndraws_is_10k": n_chains * n_draws == 10_000,
+            "nchains_is_gte_4": n_chains >= 4,
+            "ess_above_400": True,
+            "r_hat_below_1_01": True,
+            "efmi_above_0_2": True,
+            "no_divergent_transitions": True,
+            "treedepth_not_saturated": True,
+        },
+        "comments": _SYMMETRISED if scenario.label_axes else None,
+        "versions": {name: metadata.version(name) for name in ("latentbench", "cmdstanpy", "arviz")},
+        **_added(),
+    }
+
+
+def _added() -> dict[str, str]:
+    return {"added_by": "latentbench", "added_date": datetime.now(UTC).date().isoformat()}
+
+
+def _write_zipped(path: Path, value: Any) -> None:
+    """Write JSON as the only member of a zip file that bears its name."""
+    with (
+        whole(path.with_name(path.name + ".zip")) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.writestr(path.name, json.dumps(value))

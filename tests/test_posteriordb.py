@@ -1,0 +1,79 @@
+"""What is written is read back by posteriordb's own Python package."""
+
+import itertools
+
+import numpy as np
+import pytest
+from posteriordb import PosteriorDatabase
+
+from pipeline.labels.runs import Labels
+from pipeline.posterior import Posterior
+from pipeline.posteriordb import write_database
+from pipeline.reference import Reference
+from pipeline.scenarios import get_scenario
+
+CHAINS, DRAWS = 4, 60
+CERTIFICATE = {"certified": True, "attempt": 1, "e_bfmi_min": 0.9}
+
+
+def reference_run(scenario, seed):
+    rng = np.random.default_rng(seed)
+    parameters = {
+        name: rng.random((CHAINS, DRAWS, *shape)) for name, shape in scenario.parameter_shapes.items()
+    }
+    labels = None
+    if scenario.label_axes:
+        labels = Labels(
+            scenario.label_axes, {}, {}, np.zeros((CHAINS, DRAWS)), np.arange(1), np.ones((1, 1, 1))
+        )
+    return Posterior(parameters, np.zeros((CHAINS, DRAWS, 1)), np.zeros((CHAINS, DRAWS)), {}, labels=labels)
+
+
+def written(folder, name):
+    scenario = get_scenario(name, {})
+    data_sets = dict(enumerate(scenario.data_sets([1, 2, 3])))
+    references = {i: reference_run(scenario, i) for i in (0, 1)}
+    certificates = {0: CERTIFICATE, 1: {**CERTIFICATE, "certified": False}, 2: CERTIFICATE}
+    names = write_database(
+        folder, name, scenario, data_sets, references, certificates, Reference(draws=DRAWS), seed=7
+    )
+    return scenario, data_sets, references, names
+
+
+def test_certified_references_are_read_by_posteriordb(tmp_path):
+    scenario, data_sets, references, names = written(tmp_path, "hmm-ordered")
+    database = PosteriorDatabase(str(tmp_path))
+    # The second has no certificate, the third no draws.
+    assert names == database.posterior_names() == ["hmm_ordered_0-hmm_ordered"]
+    posterior = database.posterior(names[0])
+    assert posterior.data.values() == scenario.stan_data(data_sets[0])
+    assert "hmm_hidden" in posterior.model.code("stan") or "hmm_marginal" in posterior.model.code("stan")
+    draws = posterior.reference_draws()
+    assert len(draws) == CHAINS
+    expected = references[0].scalars()
+    assert list(draws[2]) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(draws[2][name], values[2])
+    found = posterior.reference_draws_info()
+    assert found["diagnostics"]["diagnostic_information"]["names"] == list(expected)
+    assert found["inference"]["method_arguments"]["warmup"] == 1000
+    assert found["diagnostics"]["ndraws"] == CHAINS * DRAWS and not found["checks_made"]["ndraws_is_10k"]
+    assert found["comments"] is None
+
+
+def test_exchangeable_references_go_through_all_labellings(tmp_path):
+    _, _, references, names = written(tmp_path, "gmm-exchangeable")
+    posterior = PosteriorDatabase(str(tmp_path)).posterior(names[0])
+    draws = posterior.reference_draws()
+    assert "permutations" in posterior.reference_draws_info()["comments"]
+    given = references[0].parameters
+    copies = list(itertools.permutations(range(3)))
+    seen = set()
+    for chain, draw in itertools.product(range(CHAINS), range(DRAWS)):
+        found = [draws[chain][f"mu[{k + 1}]"][draw] for k in range(3)]
+        order = next(c for c in copies if np.array_equal(given["mu"][chain, draw][list(c)], found))
+        assert [draws[chain][f"pi[{k + 1}]"][draw] for k in range(3)] == pytest.approx(
+            given["pi"][chain, draw][list(order)]
+        )
+        seen.add(order)
+    assert seen == set(copies)
