@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from pipeline import plugins
 from pipeline.calibration.settings import Checks
 from pipeline.checkout import CHECKOUT, require
 from pipeline.errors import UserError
@@ -61,6 +62,7 @@ def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Co
         UserError: what was found, where, what is allowed.
     """
     files = [Path(f) for f in files]
+    _check_keys(raw, [], files)
     schema = yaml.safe_load(require(SCHEMA_FILE).read_text())
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(raw), key=lambda e: list(e.path))
     if errors:
@@ -72,7 +74,20 @@ def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Co
         raise UserError(_place(dotted.split("."), files) + str(error)) from error
 
 
+def _check_keys(node: Any, path: list[str], files: list[Path]) -> None:
+    """Refuse keys that YAML does not read as texts, such as 7 or null."""
+    for key, value in node.items() if isinstance(node, Mapping) else ():
+        if not isinstance(key, str):
+            place = _place([*path, str(key)], files)
+            where = ".".join([*path, str(key)])
+            raise UserError(
+                f"{place}{where}: a key must be a text; YAML reads {key!r} here. Put it in quotes."
+            )
+        _check_keys(value, [*path, key], files)
+
+
 def _build(raw: Mapping[str, Any]) -> Config:
+    plugins.activate(raw.get("plugins", []))
     scenarios, sizes = {}, {}
     for name, block in raw["scenarios"].items():
         settings = {key: value for key, value in block.items() if key != "n_datasets"}
@@ -85,6 +100,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
             )
     methods = {name: get_method(name, block) for name, block in raw["methods"].items()}
     _check_methods(methods, scenarios)
+    _check_programs(scenarios)
     return Config(
         run=raw["run"],
         seed=raw["seed"],
@@ -111,6 +127,20 @@ def _check_methods(methods: Mapping[str, Method], scenarios: Mapping[str, Scenar
         if all(obstacles):
             raise UserError(
                 f"methods.{name}: this method applies to no scenario of the run. {obstacles[0]} Remove it."
+            )
+
+
+def _check_programs(scenarios: Mapping[str, Scenario]) -> None:
+    """Refuse Stan programs that are missing, and two of one name."""
+    files: dict[str, Path] = {}
+    for name, scenario in scenarios.items():
+        file = scenario.stan_file
+        if not file.is_file():
+            raise UserError(f"scenarios.{name}: its Stan program {scenario.stan_program} is not at {file}.")
+        if files.setdefault(scenario.stan_program, file) != file:
+            raise UserError(
+                f"scenarios.{name}: two Stan programs are called {scenario.stan_program}: {file} and "
+                f"{files[scenario.stan_program]}. Rename one."
             )
 
 

@@ -19,7 +19,7 @@ from pipeline.files import whole, write_json
 from pipeline.labels.permuting import all_permutations, permute
 from pipeline.posterior import Posterior
 from pipeline.reference import Reference
-from pipeline.scenarios.base import STAN_FOLDER, DataSet, Scenario
+from pipeline.scenarios.base import DataSet, Scenario
 
 _SYMMETRISED = (
     "Nothing identifies the labels of the components. Draws were relabelled, the diagnostics are of "
@@ -82,7 +82,7 @@ def write_database(
 def _write_model(folder: Path, program: str, scenario: Scenario) -> None:
     code = f"models/stan/{program}.stan"
     with whole(folder / code) as temporary:
-        temporary.write_bytes((STAN_FOLDER / scenario.stan_program).read_bytes())
+        temporary.write_bytes(scenario.stan_file.read_bytes())
     write_json(
         folder / "models/info" / f"{program}.info.json",
         {

@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -11,6 +12,8 @@ PACKAGE = Path(__file__).parent
 @functools.cache
 def sources_of(*modules: str) -> list[str]:
     """Return the files of ``pipeline`` that the given modules import, directly or not, themselves included.
+
+    The modules may be plug-ins, whose own file counts and what they import from ``pipeline``.
 
     Imports inside functions count too. Modules found by discovery, such as the methods, must be named.
     """
@@ -26,6 +29,9 @@ def sources_of(*modules: str) -> list[str]:
 
 
 def _file_of(module: str) -> Path | None:
+    if module.split(".")[0] != PACKAGE.name:  # a plug-in, which is imported by now
+        file = getattr(sys.modules.get(module), "__file__", None)
+        return Path(file) if file else None
     relative = PACKAGE.parent / module.replace(".", "/")
     for candidate in (relative.with_suffix(".py"), relative / "__init__.py"):
         if candidate.exists():

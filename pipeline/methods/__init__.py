@@ -1,10 +1,11 @@
-"""The registry of methods: every module of this package may register classes."""
+"""The registry of methods: every module of this package, and every plug-in, may register classes."""
 
 import importlib
 import pkgutil
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from pipeline import plugins
 from pipeline.errors import UserError
 from pipeline.methods.base import Method
 from pipeline.settings import construct, did_you_mean
@@ -24,6 +25,9 @@ def register(cls: _Class) -> _Class:
 def _discover() -> dict[str, type[Method]]:
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
+    for module in plugins.modules():
+        for cls in plugins.defined_in(module, Method):
+            register(cls)
     return _REGISTRY
 
 

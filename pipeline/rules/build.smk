@@ -3,7 +3,7 @@
 
 rule build_model:
     input:
-        program="stan/{program}.stan",
+        program=lambda wildcards: STAN_FILE_OF[wildcards.program],
         sources=sources_of("pipeline.stan.build")
         + [str(p) for p in Path("stan/embedded").rglob("*.?pp")],
     # Jobs that build at once share the compilation of what all programs have in common.

@@ -1,4 +1,4 @@
-"""Scenarios by name. A new one is a new module of this package and a block in the configuration."""
+"""Scenarios by name: those of this package's modules, and of plug-ins."""
 
 import dataclasses
 import functools
@@ -6,8 +6,10 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
+from pipeline import plugins
 from pipeline.errors import UserError
 from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.settings import construct, did_you_mean
@@ -20,23 +22,24 @@ def scenario_names() -> list[str]:
     return sorted(scenario_classes())
 
 
-@functools.cache
 def scenario_classes() -> Mapping[str, type[Scenario]]:
-    """Import the modules of this package and return their scenario classes by name.
+    """Import the modules of this package and the plug-ins, and return their scenario classes by name.
 
     Raises:
-        ImportError: two classes have one name.
+        UserError: two classes have one name.
     """
+    return _classes_in(tuple(plugins.modules()))
+
+
+@functools.cache
+def _classes_in(outside: tuple[ModuleType, ...]) -> Mapping[str, type[Scenario]]:
+    names = [info.name for info in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")]
     classes: dict[str, type[Scenario]] = {}
-    for module_info in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
-        module = importlib.import_module(module_info.name)
-        for _, cls in inspect.getmembers(module, inspect.isclass):
-            # A class imported from elsewhere is registered where it is defined.
-            if cls.__module__ != module.__name__ or not issubclass(cls, Scenario) or inspect.isabstract(cls):
-                continue
+    for module in [*map(importlib.import_module, names), *outside]:
+        for cls in plugins.defined_in(module, Scenario):
             if cls.name in classes:
-                modules = f"{classes[cls.name].__module__} and {module.__name__}"
-                raise ImportError(f"Two scenarios are called {cls.name!r}, in {modules}.")
+                files = f"{inspect.getfile(classes[cls.name])} and {module.__file__}"
+                raise UserError(f"Two scenarios are called {cls.name!r}, in {files}.")
             classes[cls.name] = cls
     return classes
 

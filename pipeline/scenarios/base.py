@@ -1,6 +1,7 @@
 """What a scenario is: a generative model, its law of data sizes, its Stan program and exact memberships."""
 
 import abc
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ class Scenario(abc.ABC):
         name: what the configuration calls this class of scenarios. The block's own key may be another
             name, so that one class serves several blocks.
         family: whether observations are exchangeable (a mixture) or ordered in time (an HMM).
-        stan_program: file name of the Stan program in `STAN_FOLDER`.
+        stan_program: file name of the Stan program, in `STAN_FOLDER` or beside the file of the class.
         n_components: number of components (states).
         n_datasets: how many data sets there are if they are real; None if they are simulated, as many as
             wanted.
@@ -61,6 +62,12 @@ class Scenario(abc.ABC):
     n_datasets: int | None
     input_files: tuple[Path, ...]
     parameter_shapes: dict[str, tuple[int, ...]]
+
+    @property
+    def stan_file(self) -> Path:
+        """Where the Stan program is."""
+        beside = Path(inspect.getfile(type(self))).parent / self.stan_program
+        return beside if beside.is_file() else STAN_FOLDER / self.stan_program
 
     @property
     def label_axes(self) -> dict[str, tuple[int, ...]]:

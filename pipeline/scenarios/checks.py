@@ -27,6 +27,20 @@ def check_at_least(key: str, value: int, smallest: int) -> None:
         raise UserError(f"{key} must be at least {smallest}, not {value}.")
 
 
+def check_between(key: str, value: int, smallest: int, largest: int, why: str) -> None:
+    """Refuse an integer outside of its range; `why` says where the largest comes from."""
+    if not smallest <= value <= largest:
+        raise UserError(f"{key} must be {smallest} to {largest} ({why}), not {value}.")
+
+
+def check_n_components(n_components: int, *, ordered: bool) -> None:
+    """Refuse fewer than two components, and more than can be told apart or relabelled."""
+    if ordered:
+        check_between("n_components", n_components, 2, 50, "each needs observations of its own")
+    else:
+        check_between("n_components", n_components, 2, 8, "K! labellings are gone through")
+
+
 def check_range(key: str, ends: Sequence[int], smallest: int) -> None:
     """Refuse what is not a range of integers, both ends included, from the smallest allowed."""
     if len(ends) != 2 or not smallest <= ends[0] <= ends[1]:

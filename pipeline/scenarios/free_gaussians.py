@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.scenarios.base import DataSet, Family, Scenario
-from pipeline.scenarios.checks import check_at_least, check_finite, check_positive
+from pipeline.scenarios.checks import check_finite, check_n_components, check_positive
 from pipeline.scenarios.memberships import hmm_memberships, mixture_memberships
 from pipeline.scenarios.sufficient import summarise
 
@@ -92,7 +92,7 @@ class FreeMixture:
     ordered: bool = True
 
     def __post_init__(self):
-        check_at_least("n_components", self.n_components, 2)
+        check_n_components(self.n_components, ordered=self.ordered)
 
     @property
     def stan_program(self) -> str:
@@ -147,7 +147,7 @@ class FreeHmm:
     ordered: bool = True
 
     def __post_init__(self):
-        check_at_least("n_components", self.n_components, 2)
+        check_n_components(self.n_components, ordered=self.ordered)
 
     @property
     def stan_program(self) -> str:

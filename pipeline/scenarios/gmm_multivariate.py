@@ -61,7 +61,7 @@ class GmmMultivariate(Scenario):
 
     def __post_init__(self):
         _ = self._prior  # building it checks its settings
-        checks.check_at_least("n_components", self.n_components, 2)
+        checks.check_n_components(self.n_components, ordered=False)
         if self.n_dims not in (2, 3):
             raise UserError(f"n_dims must be 2 or 3, not {self.n_dims}.")
         checks.check_range("n_obs", self.n_obs, smallest=1)

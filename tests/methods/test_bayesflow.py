@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.contracts.methods import check_method
 from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.methods import get_method
 from pipeline.scenarios import get_scenario
 from pipeline.stan.build import build
-from tests.methods.contract import check_method
 
 STAN = Path(__file__).parents[2] / "stan"
 SETTINGS = {"n_obs": [20, 30], "n_rep": [2, 3]}

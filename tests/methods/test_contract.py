@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline import methods
+from pipeline.contracts.methods import check_density, check_method, ready, run, shifted
 from pipeline.methods import get_method, method_names
 from pipeline.scenarios import get_scenario
 from pipeline.stan.build import build
 from pipeline.stan.gaussian import GaussianMixture
-from tests.methods.contract import check_density, check_method, ready, run, shifted
 
 ROOT = Path(__file__).parents[2]
 # Keras takes minutes, so that the peer's contract is checked on the one network that its own tests train; the

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from pipeline.contracts.methods import check_method, run
 from pipeline.errors import UserError
 from pipeline.methods import get_method
 from pipeline.scenarios import get_scenario
 from pipeline.stan.build import build
 from pipeline.variational.conjugate import Conjugate, Unconstrained
-from tests.methods.contract import check_method, run
 
 STAN = Path(__file__).parents[2] / "stan"
 Q = Conjugate(

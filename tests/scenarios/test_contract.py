@@ -1,9 +1,8 @@
 import pytest
 
+from pipeline.contracts.scenarios import CONTRACT
 from pipeline.scenarios import get_scenario, scenario_names
 from pipeline.scenarios.galaxies import Galaxies
-
-from .contract import CONTRACT
 
 _GALAXIES = {"file": str(Galaxies.input_files[0]), "column": "velocity_1000_km_per_s", "n_components": 3}
 # One block a scenario, or more where a setting changes what a scenario is.

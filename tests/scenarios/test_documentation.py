@@ -14,9 +14,8 @@ import yaml
 from scipy import stats
 
 import pipeline.scenarios
-from pipeline.scenarios import get_scenario, scenario_classes
-
-from . import contract
+from pipeline.contracts import scenarios as contract
+from pipeline.scenarios import _classes_in, get_scenario
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "adding-a-scenario.md"
 BLOCKS = dict(re.findall(r"```(python|stan|yaml)\n(.*?)```", DOCUMENT.read_text(), re.DOTALL))
@@ -32,10 +31,9 @@ def example(tmp_path, monkeypatch):
     (tmp_path / "outliers.py").write_text(BLOCKS["python"])
     (tmp_path / "outliers.stan").write_text(BLOCKS["stan"])
     monkeypatch.setattr(pipeline.scenarios, "__path__", [*pipeline.scenarios.__path__, str(tmp_path)])
-    monkeypatch.setattr(contract, "STAN_FOLDER", tmp_path)
-    scenario_classes.cache_clear()
+    _classes_in.cache_clear()
     yield tmp_path
-    scenario_classes.cache_clear()
+    _classes_in.cache_clear()
     sys.modules.pop("pipeline.scenarios.outliers")
 
 

@@ -1,4 +1,4 @@
-"""What every method must fulfil, on any data set: the built-in ones, the documented one and plug-ins."""
+"""What every method must fulfil, on any data set."""
 
 import tempfile
 from dataclasses import replace
@@ -38,7 +38,8 @@ def ready(method: Method, scenario: Scenario, folder: Path, steps: int = 200) ->
     checkpoint = folder / f"{scenario.name}-{owner.name}.checkpoint"
     if not checkpoint.exists():
         # The field every trained method of this suite has; plug-ins may bring a short default instead.
-        short = replace(owner, train_steps=steps) if hasattr(owner, "train_steps") else owner
+        has_steps = hasattr(owner, "train_steps")
+        short = replace(owner, train_steps=steps) if has_steps else owner  # pyright: ignore[reportArgumentType]
         assert isinstance(short, TrainedMethod)
         assert [phase.phase for phase in short.train(scenario, 7, checkpoint)] == ["train"]
     loaded, phases = method.load(scenario, checkpoint)
@@ -57,6 +58,7 @@ def check_method(method: Method, scenario: Scenario, data: DataSet, built: Built
 
 
 def check_draws(task: Task, fit: Fit) -> None:
+    """Draws are finite, in the parameters' support, and have memberships that sum to one."""
     chains, draws, flat = fit.flat.shape
     assert chains >= 1 and draws >= 100
     assert flat == sum(int(np.prod(shape)) for shape in task.model.shapes.values())
@@ -72,11 +74,13 @@ def check_draws(task: Task, fit: Fit) -> None:
 
 
 def check_times(fit: Fit) -> None:
+    """Phases bear the names of timings.csv and took time."""
     assert {phase.phase for phase in fit.phases} <= PHASES
     assert all(phase.wall_s > 0 and phase.cpu_s >= 0 for phase in fit.phases)
 
 
 def check_determinism(method: Method, scenario: Scenario, data: DataSet, built: Built, fit: Fit) -> None:
+    """The seed decides the draws, whatever the number of cores."""
     again = run(method, scenario, data, built, seed=11, cores=1)[1]
     np.testing.assert_array_equal(again.flat, fit.flat)
     other = run(method, scenario, data, built, seed=12)[1]

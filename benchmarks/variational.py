@@ -1,0 +1,146 @@
+"""Variational inference on Stan's densities against Stan's own: bounds, divergence, k-hat, copies of modes.
+
+    python benchmarks/variational.py ordered [--datasets 10]
+    python benchmarks/variational.py copies [--datasets 10]
+
+``ordered`` fits the simulated scenarios with identified labels by ADVI, by mixtures of 1, 2 and 3 Gaussians
+and by a flow; ``copies`` fits well-separated mixtures with exchangeable components by ADVI and by a mixture
+of as many Gaussians as the posterior has copies of its mode. Wall times are ratios to full-rank ADVI's.
+"""
+
+import argparse
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.labels.permuting import numbers
+from pipeline.methods import get_method
+from pipeline.methods.base import MethodFailed, Task
+from pipeline.scenarios import get_scenario
+from pipeline.scenarios.base import STAN_FOLDER
+from pipeline.scores.density import kl_to_reference, pareto_k
+from pipeline.stan.build import build
+from pipeline.stan.model import BoundModel
+
+ADVI = {"advi-meanfield": ("advi-meanfield", {}), "advi-fullrank": ("advi-fullrank", {})}
+ORDERED = {
+    **ADVI,
+    "one, mean-field": ("mixture-vi", {"components": 1, "rank": "meanfield"}),
+    "one": ("mixture-vi", {"components": 1}),
+    "two": ("mixture-vi", {"components": 2}),
+    "three": ("mixture-vi", {"components": 3}),
+    "flow-vi": ("flow-vi", {}),
+}
+
+
+def fitted(task: Task, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Fit one method; NaN where it failed."""
+    try:
+        fit = get_method(name, settings).fit(task)
+    except MethodFailed as error:
+        print(f"  {name} {dict(settings)}: {error}")
+        return {"elbo": math.nan, "k_hat": math.nan, "wall_s": math.nan}
+    assert fit.approximation is not None
+    log_ratio = task.model.log_density(fit.approximation.raw) - fit.approximation.density.log_density(
+        fit.approximation.raw
+    )
+    return {
+        "elbo": float(log_ratio.mean()),
+        "k_hat": pareto_k(log_ratio).value,
+        "wall_s": sum(phase.wall_s for phase in fit.phases if phase.phase != "build"),
+        "log_ratio": log_ratio,
+        "fit": fit,
+    }
+
+
+def tasks(name: str, block: Mapping[str, Any], count: int):
+    """Yield a task for each of the first data sets."""
+    scenario = get_scenario(name, block)
+    built = build(STAN_FOLDER / scenario.stan_program)
+    for data in scenario.data_sets(range(1, 1 + count)):
+        with tempfile.TemporaryDirectory() as folder:
+            model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, Path(folder))
+            yield Task(scenario, data, model, 1, 2)
+
+
+def ordered(count: int) -> None:
+    """Compare on identified labels, with the divergence from a long run of NUTS."""
+    for scenario in ("gmm-ordered", "hmm-ordered"):
+        rows = []
+        for i, task in enumerate(tasks(scenario, {}, count)):
+            reference = get_method("nuts", {"draws": 2500}).fit(task).flat
+            at = task.model.unconstrain(reference.reshape(-1, reference.shape[-1]))
+            log_p = task.model.log_density(at)
+            for label, (name, settings) in ORDERED.items():
+                found = fitted(task, name, settings)
+                fit, log_ratio = found.pop("fit", None), found.pop("log_ratio", None)
+                kl = math.nan
+                if fit is not None and fit.approximation is not None:
+                    ratio = (log_p - fit.approximation.density.log_density(at)).reshape(reference.shape[:2])
+                    kl = kl_to_reference(ratio, log_ratio).value
+                rows.append({"dataset": i, "method": label, "kl": kl, **found})
+        print_ordered(scenario, pd.DataFrame(rows))
+
+
+def print_ordered(scenario: str, rows: pd.DataFrame) -> None:
+    """Print medians over data sets, and how often a method is ahead of full-rank ADVI, or of both."""
+    by = {key: rows.pivot(index="dataset", columns="method", values=key) for key in ("kl", "elbo", "k_hat")}
+    wall = rows.pivot(index="dataset", columns="method", values="wall_s")
+    advi_k = by["k_hat"][list(ADVI)].min(axis=1)
+    table = pd.DataFrame(
+        {
+            "median KL": by["kl"].median(),
+            "KL below full-rank ADVI's": by["kl"].lt(by["kl"]["advi-fullrank"], axis=0).mean(),
+            "k-hat below both ADVI's": by["k_hat"].lt(advi_k, axis=0).mean(),
+            "median k-hat": by["k_hat"].median(),
+            "bound over one Gaussian's": by["elbo"].sub(by["elbo"]["one"], axis=0).median(),
+            "wall / full-rank ADVI's": wall.div(wall["advi-fullrank"], axis=0).median(),
+            "fitted": by["elbo"].notna().mean(),
+        }
+    )
+    print(f"\n{scenario}, {len(by['kl'])} data sets\n{table.loc[list(ORDERED)].round(3).to_string()}")
+
+
+def copies(count: int) -> None:
+    """Print the mass that a mixture of K! Gaussians gives to each of the K! copies."""
+    for n_components in (2, 3):
+        n_copies = math.factorial(n_components)
+        block = {"n_components": n_components, "separation": [3.0, 8.0]}
+        within, better, total = 0, 0, 0
+        for i, task in enumerate(tasks("gmm-exchangeable", block, count)):
+            found = fitted(task, "mixture-vi", {"components": n_copies, "draws": 4000})
+            advi = [fitted(task, *method)["k_hat"] for method in ADVI.values()]
+            total += 1
+            if "fit" not in found:
+                continue
+            mu = task.model.by_name(found["fit"].flat[0])["mu"]
+            share = np.bincount(numbers(np.argsort(mu, axis=1)), minlength=n_copies) / len(mu)
+            is_within = bool((np.abs(share * n_copies - 1) <= 0.2).all())
+            within += is_within
+            better += bool(found["k_hat"] < np.nanmin([*advi, math.inf]))
+            print(
+                f"  K = {n_components}, data set {i}: masses * {n_copies}: {np.round(share * n_copies, 2)}; "
+                f"k-hat {found['k_hat']:.2f}, ADVI's {np.round(advi, 2)}"
+            )
+        print(
+            f"K = {n_components}: all copies within 20% in {within} of {total} data sets, "
+            f"k-hat below ADVI's in {better}"
+        )
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=("ordered", "copies"))
+    parser.add_argument("--datasets", type=int, default=10)
+    arguments = parser.parse_args()
+    {"ordered": ordered, "copies": copies}[arguments.what](arguments.datasets)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""The workflow with a method and a scenario from a folder outside the repository."""
+
+import pandas as pd
+import pytest
+
+from tests.test_plugins import example
+from tests.workflow.test_workflow import make_project, snakemake
+
+CONFIG = """\
+run: tiny
+seed: 3
+plugins: ["Größe und Maß/mine.py"]
+scenarios:
+  outliers: {n_datasets: 1, n_obs: [60, 80]}
+methods:
+  nuts: {warmup: 500, draws: 500}
+  mode-jitter: {scale: 0.2}
+reference: {warmup: 500, draws: 500}
+"""
+
+
+@pytest.mark.slow
+def test_plugins_are_scored_and_reported_as_the_suites_own(tmp_path):
+    project = make_project(tmp_path)
+    folder = project / "Größe und Maß"
+    folder.mkdir()
+    method, scenario = example("adding-a-method.md", "python"), example("adding-a-scenario.md", "python")
+    (folder / "mine.py").write_text(f"{scenario}\n\n{method}")
+    (folder / "outliers.stan").write_text(example("adding-a-scenario.md", "stan"))
+    (project / "tiny.yaml").write_text(CONFIG)
+    snakemake(project, "--cores", "2")
+    scores = pd.read_csv(project / "results/tiny/scores.csv")
+    assert set(scores.scenario) == {"outliers"} and set(scores.method) == {"nuts", "mode-jitter"}
+    assert "mode-jitter" in (project / "results/tiny/report.html").read_text()
+    # A changed plug-in is fitted again, and nothing else.
+    (folder / "mine.py").write_text(
+        (folder / "mine.py").read_text().replace("draws: int = 1000", "draws: int = 500")
+    )
+    said = snakemake(project, "--cores", "2", "--dry-run")
+    assert "rule fit:" in said and "rule build_model:" not in said
