@@ -19,6 +19,7 @@ from pipeline.seeds import derive_seed
 from pipeline.sources import hash_of
 from pipeline.stan.record import read_built
 
+DEFAULT_LIMIT_S = 1800.0  # for methods without a setting timeout_s
 N_BATCHES = 20  # batches of draws behind the Monte Carlo error of memberships
 
 
@@ -77,6 +78,8 @@ def run_fits(
             for i, data in data_sets.items()
         },
         label=f"{scenario_name} / {method_name}",
+        # Above a method's own limit, with time to read what its programs wrote.
+        limit_s=60 + 2 * getattr(method, "timeout_s", DEFAULT_LIMIT_S),
     )
     write_pieces(done, draws_file, record_file, pieces, cores, [asdict(phase) for phase in one_off])
 

@@ -1,6 +1,7 @@
 """Fits of many data sets as resumable pieces: what is finished survives a kill, what fails becomes a row."""
 
 import json
+import math
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pipeline.posterior_io import read_posteriors, write_posteriors
 from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.stan.build import Built
 from pipeline.stan.model import BoundModel
+from pipeline.timing import time_limit
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def fit_all(
     pieces: Path,
     keys: Mapping[int, str],
     label: str,
+    limit_s: float = math.inf,
 ) -> dict[int, Piece]:
     """Fit every data set that has no finished piece yet, and return all pieces.
 
@@ -56,6 +59,8 @@ def fit_all(
         pieces: folder of the finished pieces; a killed job finds them again.
         keys: by data set, a fingerprint of all that its piece depends on; pieces of other keys are not used.
         label: what progress messages call this job.
+        limit_s: wall time after which a fit in this process is given up; programs that it runs have limits
+            of their own.
     """
     pieces.mkdir(parents=True, exist_ok=True)
     done: dict[int, Piece] = {}
@@ -64,7 +69,7 @@ def fit_all(
         stem = pieces / f"{i}-{keys[i]}"
         piece = _read_piece(stem)
         if piece is None:
-            piece = _fit_guarded(scenario, data, built, fit_one, seeds[i], cores, i)
+            piece = _fit_guarded(scenario, data, built, fit_one, seeds[i], cores, i, limit_s)
             _write_piece(stem, piece)
             fitted += 1
         done[i] = piece
@@ -85,15 +90,19 @@ def _fit_guarded(
     seed: int,
     cores: int,
     number: int,
+    limit_s: float,
 ) -> Piece:
     with tempfile.TemporaryDirectory(prefix="latentbench-") as folder:
         try:
             model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, Path(folder))
-            return fit_one(number, Task(scenario, data, model, seed, cores))
+            with time_limit(limit_s):
+                return fit_one(number, Task(scenario, data, model, seed, cores))
         except UserError:
             raise  # a full disk or a broken build is not the method's failure
         except TimeoutError as error:
             return Piece("timeout", _first_line(error))
+        except SystemExit as error:
+            return Piece("failed", f"the method called exit({error.code})")
         except Exception as error:  # whatever a method raises is a row, and the other data sets go on
             return Piece("failed", _reason(error, Path(folder)))
 

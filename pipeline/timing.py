@@ -1,7 +1,12 @@
 """Clocks: wall time by a monotonic clock, CPU time of this process and of the programs it ran."""
 
+import math
 import os
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -37,6 +42,28 @@ class Stopwatch:
     def phase(self, name: str, share: float = 1.0) -> PhaseTime:
         """Return the measured block, or a share of it, as a phase."""
         return PhaseTime(name, self.wall_s * share, self.cpu_s * share)
+
+
+@contextmanager
+def time_limit(limit_s: float) -> Iterator[None]:
+    """Raise TimeoutError within a ``with`` block that takes longer, as soon as Python code runs again.
+
+    Without effect where the limit is infinite, and outside the main thread, which alone receives signals.
+    """
+    if math.isinf(limit_s) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"no end after {limit_s:g} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _cpu_s() -> float:
