@@ -17,6 +17,7 @@ _RUN_FACTS = {
     "finished": "Finished",
     "python": "Python",
 }
+_START = "snakemake --cores all"
 _GROUPS = {"machine": "Machine", "toolchain": "Stan toolchain", "packages": "Packages"}
 
 
@@ -30,9 +31,18 @@ class FactGroup:
 
 @dataclass(frozen=True)
 class Provenance:
-    """The section's content; ``configuration`` is YAML."""
+    """The section's content.
+
+    Attributes:
+        command: that made the run.
+        cell_command: that makes the draws of one method on one scenario, whose names are to be filled in.
+        groups: facts.
+        configuration: as YAML.
+        machine: in a sentence.
+    """
 
     command: str
+    cell_command: str
     groups: tuple[FactGroup, ...]
     configuration: str
     machine: str
@@ -53,8 +63,11 @@ def describe(record: Mapping[str, Any]) -> Provenance:
     if rest:
         groups.append(FactGroup("Further", rest))
     shown = "" if not configuration else yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
+    command, run = str(record.get("command") or ""), record.get("run")
+    cell = f"{_START} results/{run}/draws/SCENARIO/METHOD.nc"
     return Provenance(
-        command=str(record.get("command") or ""),
+        command=command,
+        cell_command=command.replace(_START, cell) if run and command.startswith(_START) else "",
         groups=tuple(group for group in groups if group.facts),
         configuration=shown,
         machine=_machine(record.get("machine")),

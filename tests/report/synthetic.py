@@ -215,7 +215,7 @@ def _write_logs(folder: Path) -> None:
 def _provenance(name: str) -> dict:
     return {
         "run": name,
-        "command": f"snakemake --cores 2 --configfile config/{name}.yaml",
+        "command": f"snakemake --cores all --configfile config/{name}.yaml",
         "seed": 20250101,
         "git_commit": "0123456789abcdef (synthetic)",
         "git_changes": False,

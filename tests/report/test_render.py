@@ -124,6 +124,7 @@ def test_the_provenance_is_shown(page: Page, run_folder: Path):
     text = page.root.text()
     for value in (
         record["command"],
+        f"snakemake --cores all results/{record['run']}/draws/SCENARIO/METHOD.nc --configfile",
         record["git_commit"],
         record["machine"]["cpu"],
         record["toolchain"]["flags"],
