@@ -14,7 +14,7 @@ rule posteriordb:
     conda:
         "../envs/latentbench.yaml"
     params:
-        run=RUN,
+        run=lambda wildcards, output: Path(output[0]).parent,
         scenarios=config["scenarios"],
         reference=config.get("reference", {}),
         seed=CONFIG.seed,
