@@ -165,18 +165,18 @@ def _information(
             "effective_sample_size_bulk": az.ess(table, method="bulk")["x"].values,
             "effective_sample_size_tail": az.ess(table, method="tail")["x"].values,
             "r_hat": az.rhat(table)["x"].values,  # pyright: ignore[reportIndexIssue]
-            # A certificate allows none in any chain.
-            "divergent_transitions": [0] * n_chains,
+            # A certificate counts those of all chains together, and allows none.
+            "divergent_transitions": [certificate["divergences"]] * n_chains,
             "expected_fraction_of_missing_information_min": certificate["e_bfmi_min"],
         },
         "checks_made": {
             "ndraws_is_10k": n_chains * n_draws == 10_000,
             "nchains_is_gte_4": n_chains >= 4,
-            "ess_above_400": True,
-            "r_hat_below_1_01": True,
-            "efmi_above_0_2": True,
-            "no_divergent_transitions": True,
-            "treedepth_not_saturated": True,
+            "ess_above_400": min(certificate["ess_bulk_min"], certificate["ess_tail_min"]) > 400,
+            "r_hat_below_1_01": certificate["r_hat_max"] < 1.01,
+            "efmi_above_0_2": certificate["e_bfmi_min"] > 0.2,
+            "no_divergent_transitions": certificate["divergences"] == 0,
+            "treedepth_not_saturated": certificate["treedepth_saturated"] == 0,
         },
         "comments": _SYMMETRISED if scenario.label_axes else None,
         "versions": {name: metadata.version(name) for name in ("latentbench", "cmdstanpy", "arviz")},

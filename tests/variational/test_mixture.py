@@ -7,6 +7,11 @@ from hypothesis import strategies as st
 from scipy.optimize import check_grad
 from scipy.stats import multivariate_normal
 
+from pipeline.methods import get_method
+from pipeline.methods.base import Task
+from pipeline.scenarios import get_scenario
+from pipeline.stan.build import build
+from pipeline.stan.model import BoundModel
 from pipeline.variational.mixture import Family, Mixture, elbo_gradient, points
 from pipeline.variational.optimise import maximise
 from pipeline.variational.target import Evaluation
@@ -127,3 +132,31 @@ def test_the_bound_is_below_the_mass_of_what_no_gaussian_follows():
                       Mixture(np.log([0.5, 0.5]), np.array([[0.5], [-0.5]]), np.ones((2, 1, 1))))
     ]  # fmt: skip
     assert bounds[0].elbo + 2 * bounds[0].mcse < bounds[1].elbo < 2 * bounds[1].mcse + 1e-3
+
+
+@pytest.mark.slow
+def test_one_mean_field_component_is_what_advi_converges_to(tmp_path):
+    scenario = get_scenario("hmm-ordered", {"n_times": 150})
+    data = scenario.data_sets([1])[0]
+    model = BoundModel(
+        build(scenario.stan_file), scenario.stan_data(data), scenario.parameter_shapes, tmp_path
+    )
+    task = Task(scenario, data, model, seed=1, cores=2)
+    # ADVI with many draws a gradient and a strict tolerance; its defaults stop far from the optimum.
+    patient = {"grad_samples": 20, "elbo_samples": 1000, "tol_rel_obj": 1e-3}
+    fits = {
+        "advi": get_method("advi-meanfield", patient).fit(task),
+        "mixture": get_method("mixture-vi", {"components": 1, "rank": "meanfield"}).fit(task),
+    }
+    moments, bounds, errors = {}, {}, {}
+    for name, fit in fits.items():
+        assert fit.approximation is not None
+        raw = fit.approximation.raw
+        terms = model.log_density(raw) - fit.approximation.density.log_density(raw)
+        bounds[name], errors[name] = terms.mean(), terms.std() / np.sqrt(len(terms))
+        moments[name] = raw.mean(0), raw.std(0)
+    # The same bound, and the same Gaussian to within what 1,000 draws of each and ADVI's steps leave open.
+    assert abs(bounds["advi"] - bounds["mixture"]) < 4 * np.hypot(*errors.values()) + 0.05
+    sd = moments["mixture"][1]
+    np.testing.assert_allclose(moments["advi"][0], moments["mixture"][0], atol=0.25 * sd.max())
+    np.testing.assert_allclose(moments["advi"][1], sd, rtol=0.15)
