@@ -60,7 +60,7 @@ class FlowVi(Method):
             start = Flow(numbers, gaussian.mean[0], gaussian.chol[0])
             found = climb(target, start, task.seed, self.timeout_s)
             unconstrained = found.flow.draw(self.draws, np.random.default_rng([task.seed, 1]))
-        if not np.isfinite(found.elbo):
+        if not (np.isfinite(found.elbo) and np.isfinite(found.gain)):
             raise MethodFailed(
                 "the flow reaches where the Stan program rejects, so that its bound is infinite"
             )

@@ -64,7 +64,7 @@ class GmmMultivariate(Scenario):
         checks.check_n_components(self.n_components, ordered=False)
         if self.n_dims not in (2, 3):
             raise UserError(f"n_dims must be 2 or 3, not {self.n_dims}.")
-        checks.check_range("n_obs", self.n_obs, smallest=1)
+        checks.check_range("n_obs", self.n_obs, smallest=self.n_components)
         checks.check_length("separation", self.separation, 2, "least and largest")
         if not 0 <= self.separation[0] < self.separation[1]:
             raise UserError(

@@ -30,8 +30,8 @@ class Climbed:
         gain: of the bound in the last round.
         gain_mcse: its Monte Carlo standard error, on common draws.
         steps: of the optimisation.
-        converged: whether a round at the lowest rate gained less than the tolerance or twice its error, and
-            the bound is finite.
+        converged: whether a round at the lowest rate gained less than the tolerance or twice its error, with
+            no rejected point before it or after it.
     """
 
     flow: Flow
@@ -82,7 +82,7 @@ def climb(target: Target, start: Flow, seed: int, timeout_s: float) -> Climbed:
             level += 1
     with np.errstate(invalid="ignore"):
         elbo, mcse = _mean_and_error(read)
-    converged = level == len(RATES) and np.isfinite(elbo)
+    converged = level == len(RATES) and bool(np.isfinite(elbo) and np.isfinite(gain))
     return Climbed(best, elbo, mcse, gain, gain_mcse, rounds * ROUND, converged)
 
 
