@@ -128,6 +128,10 @@
 
   // ---- charts: drawn one after the other, so that the page stays responsive
   const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
+  const unpacked = (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  };
   const embedOptions = { mode: "vega-lite", renderer: "svg", actions: false, ast: true };
 
   // A page shows one legend for many charts; a figure that leaves the page takes its legend along.
@@ -148,9 +152,9 @@
   async function drawCharts() {
     const shared = parsed("chart-config");
     for (const figure of document.querySelectorAll("figure.chart")) {
-      const spec = { ...JSON.parse(figure.querySelector("script").textContent), config: shared };
       const plot = figure.querySelector(".plot");
       try {
+        const spec = { ...(await unpacked(figure.querySelector("script").textContent)), config: shared };
         await vegaEmbed(plot, spec, embedOptions);
         figure.dataset.drawn = "yes";
         const button = element("button", { type: "button", className: "svg", textContent: "SVG" });
