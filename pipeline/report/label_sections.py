@@ -1,7 +1,7 @@
 """What stands in the section on label switching, with the sentences that say what came out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,11 +52,12 @@ def label_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> list
         ]
         dots = [figures.parameter_dots(summary, scenario, name, rows) for name in single]
         overall = here[here["parameter"] == ""].set_index(["method", "metric"])["value"]
+        sentences = label_sentences(overall, unmixed(run.scores, scenario))
         parts.append(
             LabelPart(
                 scenario=scenario,
                 marks=tuple(mark for mark in rows if mark.method in set(here["method"])),
-                sentences=label_sentences(overall) + (cost_sentences(labels) if labels else []),
+                sentences=sentences + (cost_sentences(labels) if labels else []),
                 strips=[figure for figure in strips if figure],
                 dots=[figure for figure in dots if figure],
                 dataset=example.dataset if example and labels else None,
@@ -142,11 +143,19 @@ def coverage_figures(example: Example, labels: LabelExample, scenario: str) -> l
     ]
 
 
-def label_sentences(overall: pd.Series) -> list[str]:
+def unmixed(scores: pd.DataFrame, scenario: str) -> dict[str, tuple[int, int]]:
+    """Return, by method, how many data sets have an R-hat above 1.01 whatever the labels, and of how many."""
+    found = scores[(scores["scenario"] == scenario) & (scores["metric"] == "rhat_invariant")]
+    by_method = found.groupby("method")["value"]
+    return {str(name): (int((values > 1.01).sum()), len(values)) for name, values in by_method}
+
+
+def label_sentences(overall: pd.Series, unmixed: Mapping[str, tuple[int, int]]) -> list[str]:
     """Say what R-hat was before and after, and which methods know how many copies, and miss how much.
 
     Args:
         overall: aggregates by (method, metric).
+        unmixed: as of the function of this name.
     """
     out = []
     for method in dict.fromkeys(overall.index.get_level_values("method")):
@@ -160,6 +169,12 @@ def label_sentences(overall: pd.Series) -> list[str]:
             )
             if raw > 1.01 >= after:
                 parts[-1] += " (so the first says nothing about convergence)"
+            above, n_datasets = unmixed.get(method, (0, 0))
+            if above:
+                parts.append(
+                    f"the last is above 1.01 in {above} of {n_datasets} data sets, where chains disagree: "
+                    "R-hat warns of these draws, and the scores count them"
+                )
         if "copies_visited" in found:
             parts.append(f"draws in {percent(round(found['copies_visited'], 3))} of the copies")
         if "missed_mass" in found:
