@@ -13,8 +13,8 @@ def log_likelihood(y, mean, sd):
 
 
 def mixture(y, weights, mean, sd):
-    joint = np.exp(np.log(weights) + log_likelihood(y, mean, sd))
-    return joint / joint.sum(axis=1, keepdims=True)
+    log_joint = np.log(weights) + log_likelihood(y, mean, sd)  # as low as -800: its exponential would be zero
+    return np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))
 
 
 def hmm(y, initial, transition, mean, sd):
