@@ -25,7 +25,8 @@ PROGRAM_OF = {
     name: s.stan_program.removesuffix(".stan") for name, s in CONFIG.scenarios.items()
 }
 STAN_FILE_OF = {
-    PROGRAM_OF[name]: os.path.relpath(s.stan_file) for name, s in CONFIG.scenarios.items()
+    PROGRAM_OF[name]: os.path.relpath(s.stan_file)
+    for name, s in CONFIG.scenarios.items()
 }
 # Held by the process that runs the workflow; the operating system releases it however that process ends.
 RUN_LOCK = FileLock(f"results/.{CONFIG.run}.lock")
