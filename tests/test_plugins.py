@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,27 @@ def test_contracts_name_the_plugin_the_method_and_what_it_broke(outside):
     assert found.returncode == 1
     assert f"plug-in {outside}: scenario outliers: memberships are probabilities of each draw" in found.stderr
     assert f"plug-in {outside}: method mode-jitter: on gmm-ordered: AssertionError" in found.stderr
+
+
+def test_an_installed_package_offers_a_module(outside, monkeypatch):
+    monkeypatch.syspath_prepend(outside.parent)
+    entries = [
+        metadata.EntryPoint("mine", "mine", plugins.GROUP),
+        metadata.EntryPoint("other", "no_such", "else"),
+    ]
+    monkeypatch.setattr(
+        plugins.metadata, "entry_points", lambda group: [entry for entry in entries if entry.group == group]
+    )
+    plugins._installed.cache_clear()
+    try:
+        assert ("outliers", "mode-jitter") in check_config(configuration()).cells
+        entries[0] = metadata.EntryPoint("mine", "no_such_module", plugins.GROUP)
+        plugins._installed.cache_clear()
+        with pytest.raises(UserError, match=r"plugins: mine \(no_such_module\): importing it failed"):
+            check_config(configuration())
+    finally:
+        plugins._installed.cache_clear()
+        sys.modules.pop("mine", None)
 
 
 def test_scenarios_of_the_suite_keep_their_programs():

@@ -111,7 +111,7 @@ class SklearnVb(_Conjugate):
         fitted = BayesianGaussianMixture(
             n_components=task.scenario.n_components,
             covariance_type="diag",
-            tol=TOLERANCE,
+            tol=TOLERANCE * len(y),
             max_iter=self.max_iterations,
             n_init=self.starts,
             weight_concentration_prior_type="dirichlet_distribution",

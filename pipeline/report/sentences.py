@@ -79,7 +79,7 @@ def answer(methods: Sequence[Judged]) -> str:
     rest = [row for row in judged if row not in exact and row not in near]
     parts = []
     if exact:
-        parts.append(f"Indistinguishable from certified NUTS on every scenario here: {_with_speed(exact)}.")
+        parts.append(f"Indistinguishable from certified NUTS wherever it was scored: {_with_speed(exact)}.")
     else:
         parts.append("No approximation is indistinguishable from certified NUTS on every scenario.")
     if near:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.errors import UserError
 
+_MIN_ACCEPTED = 5  # prior draws of a trial
+
 
 def check_positive(key: str, value: float) -> None:
     """Refuse what is not a positive finite number."""
@@ -81,3 +83,21 @@ def check_finite(key: str, value: float) -> None:
     """Refuse infinities and NaN."""
     if not math.isfinite(value):
         raise UserError(f"{key} must be a finite number, not {value}.")
+
+
+def check_separation(separation: Sequence[float]) -> None:
+    """Refuse what is no range of separations between components."""
+    check_length("separation", separation, 2, "least and largest")
+    if not 0 <= separation[0] < separation[1]:
+        raise UserError(
+            f"separation must be [least, largest] with 0 <= least < largest, not {list(separation)}."
+        )
+
+
+def check_reachable(separation: Sequence[float], accepted: int, trials: int) -> None:
+    """Refuse a separation that hardly any prior draw has: simulating would take very long."""
+    if accepted < _MIN_ACCEPTED:
+        raise UserError(
+            f"separation {list(separation)}: {accepted} of {trials} prior draws lie there. "
+            "Widen it, or change mu_sd."
+        )

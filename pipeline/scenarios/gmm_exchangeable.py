@@ -13,14 +13,12 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.errors import UserError
 from pipeline.scenarios import checks, simulation
 from pipeline.scenarios.base import DataSet, Family
 from pipeline.scenarios.free_gaussians import FreeMixture, FreeScenario, Prior
 
 _PROPOSALS = 500  # prior draws at a time, of which the first separated one is taken
 _TRIALS = 20_000
-_MIN_ACCEPTED = 5  # of the trials; below, simulating would take very long
 
 
 @dataclass(frozen=True)
@@ -62,17 +60,9 @@ class GmmExchangeable(FreeScenario):
     def __post_init__(self):
         _ = self._model  # building it checks the prior's settings
         checks.check_range("n_obs", self.n_obs, smallest=1)
-        checks.check_length("separation", self.separation, 2, "least and largest")
-        if not 0 <= self.separation[0] < self.separation[1]:
-            raise UserError(
-                f"separation must be [least, largest] with 0 <= least < largest, not {list(self.separation)}."
-            )
+        checks.check_separation(self.separation)
         accepted = int(self._is_separated(self._propose(np.random.default_rng(0), _TRIALS)).sum())
-        if accepted < _MIN_ACCEPTED:
-            raise UserError(
-                f"separation {list(self.separation)}: {accepted} of {_TRIALS} prior draws lie there. "
-                "Widen it, or change mu_sd."
-            )
+        checks.check_reachable(self.separation, accepted, _TRIALS)
 
     @functools.cached_property
     def _model(self) -> FreeMixture:

@@ -19,7 +19,6 @@ from pipeline.scenarios.sufficient import summarise
 
 _PROPOSALS = 100  # prior draws at a time, of which the first separated one is taken
 _TRIALS = 20_000
-_MIN_ACCEPTED = 5  # of the trials; below, simulating would take very long
 _START_CONCENTRATION = 20.0  # of the Dirichlet draws that fits start from
 
 
@@ -65,18 +64,10 @@ class GmmMultivariate(Scenario):
         if self.n_dims not in (2, 3):
             raise UserError(f"n_dims must be 2 or 3, not {self.n_dims}.")
         checks.check_range("n_obs", self.n_obs, smallest=self.n_components)
-        checks.check_length("separation", self.separation, 2, "least and largest")
-        if not 0 <= self.separation[0] < self.separation[1]:
-            raise UserError(
-                f"separation must be [least, largest] with 0 <= least < largest, not {list(self.separation)}."
-            )
+        checks.check_separation(self.separation)
         _, mu, sd = self._propose(np.random.default_rng(0), _TRIALS)
         accepted = int(self._is_separated(mu, sd).sum())
-        if accepted < _MIN_ACCEPTED:
-            raise UserError(
-                f"separation {list(self.separation)}: {accepted} of {_TRIALS} prior draws lie there. "
-                "Widen it, or change mu_sd."
-            )
+        checks.check_reachable(self.separation, accepted, _TRIALS)
 
     @functools.cached_property
     def _prior(self) -> Prior:

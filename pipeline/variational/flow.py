@@ -40,7 +40,7 @@ class Program:
         optimiser: state of the optimiser for such numbers.
         push: standard normal points through the flow.
         log_density: of the flow, at each row.
-        step: one step of the optimisation; see `_step`.
+        step: one step of Adam along the path derivative, on new numbers, average and moments.
     """
 
     initial: Callable[[int], PyTree]
