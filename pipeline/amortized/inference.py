@@ -128,7 +128,8 @@ def _batches(observed: Observations, items: Sequence[int]):
         used = min(n - start, BATCH_SIZES[-1])
         size = next(size for size in BATCH_SIZES if size >= used)
         index = np.minimum(start + np.arange(size), n - 1)
-        yield jax.tree.map(lambda leaf, index=index: leaf[index], observed), used, numbers[index]
+        # By NumPy: each gather of JAX's outside a compiled function costs more than a small network.
+        yield jax.tree.map(lambda leaf, index=index: np.asarray(leaf)[index], observed), used, numbers[index]
         start += used
 
 

@@ -63,6 +63,9 @@ class Subject:
         self.simulator = amortized.simulator
         self.scenario = amortized.simulator.scenario
         self._densities = jax.jit(self._both_densities)
+        # One compiled function each: one by one, their many small operations take a second to dispatch.
+        self._constrain = jax.jit(self.simulator.constrain)
+        self._unconstrain = jax.jit(self.simulator.unconstrain)
         # Apart from the draws, because it takes longest to compile.
         self._summarise = eqx.filter_jit(lambda network, observed: network.summarise(observed))
         self._draw = eqx.filter_jit(_draw)
@@ -83,7 +86,7 @@ class Subject:
         log_joint, log_likelihood = self.densities(
             answers.observed, np.concatenate([answers.theta, theta[:, None]], axis=1)
         )
-        names, draws = flatten(self.simulator.constrain(jnp.asarray(answers.theta)))
+        names, draws = flatten(self._constrain(answers.theta))
         return Compared(
             [*names, LOG_LIKELIHOOD],
             np.concatenate([flatten(true)[1], log_likelihood[:, -1:]], axis=1),
@@ -116,7 +119,7 @@ class Subject:
         few = answers.theta[:, :: max(1, answers.theta.shape[1] // N_CANDIDATES)][:, :N_CANDIDATES]
         best = self.densities(answers.observed, few)[0].argmax(axis=1)
         theta = jnp.asarray(few[np.arange(len(few)), best])
-        point = {name: np.asarray(p, dtype=float) for name, p in self.simulator.constrain(theta).items()}
+        point = {name: np.asarray(p, dtype=float) for name, p in self._constrain(theta).items()}
         batch = as_batch(answers.observed)
         residuals = exact.residuals(self.scenario, point, batch)
         sd = self.scenario.sd  # pyright: ignore[reportAttributeAccessIssue]
@@ -140,7 +143,7 @@ class Subject:
 
     def unconstrain(self, parameters: exact.Parameters) -> Array:
         """Return Stan's unconstrained parameters, (dataset, dim)."""
-        return self.simulator.unconstrain({name: jnp.asarray(value) for name, value in parameters.items()})
+        return self._unconstrain(dict(parameters))
 
     def _both_densities(self, theta: Array, observed: Observations) -> tuple[Array, Array]:
         nothing_seen = observed._replace(n_rep=jnp.zeros_like(observed.n_rep))
@@ -175,7 +178,7 @@ def _draw(network: Network, summarised: Summarised, seeds: Array, n_draws: int) 
 
 
 def _take(observed: Observations, index: np.ndarray) -> Observations:
-    return jax.tree.map(lambda leaf: leaf[index], observed)
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], observed)
 
 
 def _chunks(n: int) -> Iterator[tuple[np.ndarray, int]]:

@@ -33,13 +33,13 @@ reference: {warmup: 500, draws: 500}
 pytestmark = pytest.mark.slow
 
 
-def make_project(folder: Path) -> Path:
+def make_project(folder: Path, config: str = CONFIG) -> Path:
     """Copy what git would check out, so that runs here do not touch the real results."""
     for name in ("Snakefile", "config", "stan", "pipeline", "profiles", ".ci"):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, folder / name)
-    (folder / "tiny.yaml").write_text(CONFIG)
+    (folder / "tiny.yaml").write_text(config)
     rng = np.random.default_rng(0)
     mine = np.concatenate([rng.normal(-2, 1, 30), rng.normal(3, 0.5, 40)])
     pd.DataFrame({"day": np.arange(70), "value": mine}).to_csv(folder / "mine.csv", index=False)
@@ -205,7 +205,9 @@ def test_a_new_method_refits_no_other(finished):
 
 
 def test_killed_and_resumed_on_one_core_gives_the_same_numbers(finished, tmp_path):
-    project = make_project(tmp_path)
+    # One scenario of the three: seeds depend on nothing else that is run.
+    lines = CONFIG.splitlines(keepends=True)
+    project = make_project(tmp_path, "".join(line for line in lines if not line.startswith(("  hmm", "  mine"))))
     process = subprocess.Popen(
         command("--cores", "1"),
         cwd=project,
@@ -231,14 +233,16 @@ def test_killed_and_resumed_on_one_core_gives_the_same_numbers(finished, tmp_pat
     assert resumed.wait() == 0
     assert job_output.exists()
 
-    for file in (finished / "results/tiny/draws").rglob("*.nc"):
+    for file in (finished / "results/tiny/draws/gmm-ordered").glob("*.nc"):
         relative = file.relative_to(finished)
         for group in ("posterior", "unconstrained_posterior"):
             one = xr.load_dataset(file, group=group, engine="h5netcdf")
             other = xr.load_dataset(project / relative, group=group, engine="h5netcdf")
             xr.testing.assert_identical(one, other)
+    expected = pd.read_csv(finished / "results/tiny/scores.csv")
     pd.testing.assert_frame_equal(
-        pd.read_csv(finished / "results/tiny/scores.csv"), pd.read_csv(project / "results/tiny/scores.csv")
+        expected[expected.scenario == "gmm-ordered"].reset_index(drop=True),
+        pd.read_csv(project / "results/tiny/scores.csv"),
     )
 
 
