@@ -2,6 +2,7 @@
 
     python benchmarks/gate_errors.py toy [--runs 20] [--pairs 400] [--scores FILE]
     python benchmarks/gate_errors.py bootstrap results/default [--pairs 200]
+    python benchmarks/gate_errors.py reruns results/one results/two ...
 
 toy: runs with seeds of their own. Each has twenty data sets whose posterior is known (normal, with
 memberships that depend on the draws), two autocorrelated references each, and five methods, scored by the
@@ -11,6 +12,8 @@ for the baseline and twenty for the run.
 
 bootstrap: baseline and run are drawn, by data set and with replacement, from one real run's scores. It
 cannot show what all data sets of a run share, such as a network's training; toy's `retrained` has that.
+
+reruns: finished runs of one configuration that differ in nothing but their seeds, each held against each.
 """
 
 import argparse
@@ -24,7 +27,7 @@ from scipy.signal import lfilter
 from pipeline.posterior import Posterior, Proposal
 from pipeline.regression.gate import judge
 from pipeline.regression.settings import Regression
-from pipeline.regression.snapshot import CELL, Snapshot, per_data_set
+from pipeline.regression.snapshot import CELL, Snapshot, per_data_set, snapshot
 from pipeline.scores import evaluate
 from pipeline.scoring import COLUMNS
 
@@ -181,21 +184,32 @@ def bootstrap(run: Path, n_pairs: int) -> None:
     tell(f"bootstrap of {run}", outcomes)
 
 
+def reruns(folders: list[Path]) -> None:
+    """Measure false alarms on real runs with seeds of their own."""
+    found = [snapshot(folder) for folder in folders]
+    tell("every other run against the first", [judge(found[0], run, Regression()) for run in found[1:]])
+    both = [judge(old, new, Regression()) for old, new in permutations(found, 2)]
+    tell("every run against every other", both)
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    of_toy, of_bootstrap = (commands.add_parser(name) for name in ("toy", "bootstrap"))
+    of_toy, of_bootstrap, of_reruns = (commands.add_parser(name) for name in ("toy", "bootstrap", "reruns"))
     of_toy.add_argument("--runs", type=int, default=20)
     of_toy.add_argument("--pairs", type=int, default=400)
     of_toy.add_argument("--scores", type=Path, help="keep the runs' scores here, and go on from there")
     of_bootstrap.add_argument("run", type=Path)
     of_bootstrap.add_argument("--pairs", type=int, default=200)
+    of_reruns.add_argument("run", type=Path, nargs="+")
     arguments = parser.parse_args()
     if arguments.command == "toy":
         toy(arguments.runs, arguments.pairs, arguments.scores)
-    else:
+    elif arguments.command == "bootstrap":
         bootstrap(arguments.run, arguments.pairs)
+    else:
+        reruns(arguments.run)
 
 
 if __name__ == "__main__":

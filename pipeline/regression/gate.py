@@ -145,7 +145,7 @@ def _with_exactness(compared: Change, old: pd.DataFrame, new: pd.DataFrame) -> C
     if not is_exact(was, MIN_DATA_SETS) or len(now) < MIN_DATA_SETS:
         return compared
     # A score without an error, such as that of draws that are all the same, is not exact.
-    p = p_inexact(was, np.nan_to_num(now, nan=math.inf))
+    p = p_inexact(was, np.nan_to_num(now, nan=math.inf), compared.design == "paired")
     return compared._replace(p_worse=min(1.0, 2 * np.fmin(p, compared.p_worse)))
 
 
