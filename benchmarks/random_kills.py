@@ -39,7 +39,8 @@ methods:
 reference: {draws: 1000}
 checks: {n_datasets: 50, draws: 100}
 """
-SOONEST_S, LATEST_S = 2.0, 20.0  # after its start, a run is killed
+SOONEST_S = 2.0
+LATEST_SHARE = 0.4  # of the undisturbed run's time: trainings are saved every minute
 FINISHED = ("data", "draws", "fits", "networks", "checks", "scores", "models")
 
 
@@ -77,21 +78,21 @@ def outputs(project: Path) -> dict[Path, int]:
     return {file.relative_to(project): file.stat().st_mtime_ns for file in files}
 
 
-def jobs_under_way(project: Path) -> str:
-    """Return which rules were at work, by the scripts that the run's processes hold open."""
+def last_begun(project: Path) -> str:
+    """Return the rule that was begun last, by Snakemake's messages."""
     log = (project / "log").read_text()
     begun = [line.split("rule ")[1].split(":")[0] for line in log.splitlines() if "rule " in line]
     return begun[-1] if begun else "start-up"
 
 
-def disturb(project: Path, kills: int, rng: np.random.Generator) -> int:
+def disturb(project: Path, kills: int, latest_s: float, rng: np.random.Generator) -> int:
     """Kill the run at random moments, let it end, and return how many outputs were made twice."""
     done = 0
     twice: set[Path] = set()
     before: dict[Path, int] = {}
     while done < kills:
         (project / "log").write_text("")
-        process, delay = start(project), rng.uniform(SOONEST_S, LATEST_S)
+        process, delay = start(project), rng.uniform(SOONEST_S, latest_s)
         try:
             process.wait(timeout=delay)
             print(f"the run ended after {done} kills; begin anew", flush=True)
@@ -106,7 +107,7 @@ def disturb(project: Path, kills: int, rng: np.random.Generator) -> int:
         twice |= {file for file, written in before.items() if now.get(file) != written}
         before = now
         print(
-            f"kill {done} after {delay:.1f} s, last begun: {jobs_under_way(project)}; {len(now)} outputs",
+            f"kill {done} after {delay:.1f} s, last begun: {last_begun(project)}; {len(now)} outputs",
             flush=True,
         )
     finish(start(project), project)
@@ -144,7 +145,8 @@ def main() -> None:
         finish(start(calm), calm)
         alone_s = time.monotonic() - began
         began = time.monotonic()
-        twice = disturb(disturbed, arguments.kills, np.random.default_rng(arguments.seed))
+        latest_s = LATEST_SHARE * alone_s
+        twice = disturb(disturbed, arguments.kills, latest_s, np.random.default_rng(arguments.seed))
         took = (time.monotonic() - began) / alone_s
         different = differences(calm, disturbed)
         print(

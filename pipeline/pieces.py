@@ -18,6 +18,7 @@ from pipeline.posterior_io import read_posteriors, write_posteriors
 from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.stan.build import Built
 from pipeline.stan.model import BoundModel
+from pipeline.supervision import supervised, under_way
 from pipeline.timing import time_limit
 
 
@@ -38,6 +39,16 @@ class Piece:
     posterior: Posterior | None = None
     timings: tuple[dict, ...] = ()
     extra: tuple[dict, ...] = ()
+
+
+def fit_supervised(fit: Callable[[], None], pieces: Path) -> None:
+    """Call a stage that fits by ``fit_all``; a fit that ends the process is a row, and the rest goes on."""
+
+    def give_up(stem: Path, status: str, reason: str) -> None:
+        if not stem.with_suffix(".json").exists():
+            write_piece(stem, Piece(status, reason))
+
+    supervised(fit, pieces, give_up)
 
 
 def fit_all(
@@ -69,8 +80,9 @@ def fit_all(
         stem = pieces / f"{i}-{keys[i]}"
         piece = _read_piece(stem)
         if piece is None:
-            piece = _fit_guarded(scenario, data, built, fit_one, seeds[i], cores, i, limit_s)
-            _write_piece(stem, piece)
+            with under_way(stem, limit_s):
+                piece = _fit_guarded(scenario, data, built, fit_one, seeds[i], cores, i, limit_s)
+                write_piece(stem, piece)
             fitted += 1
         done[i] = piece
         left_s = (time.perf_counter() - started) / max(fitted, 1) * (len(data_sets) - count)
@@ -123,7 +135,7 @@ def _reason(error: Exception, folder: Path) -> str:
     return f"{type(error).__name__}: {_first_line(error)}"
 
 
-def _write_piece(stem: Path, piece: Piece) -> None:
+def write_piece(stem: Path, piece: Piece) -> None:
     """Write the draws, then the record: the record's presence says that both are whole."""
     if piece.posterior is not None:
         write_posteriors(stem.with_suffix(".nc"), {0: piece.posterior})

@@ -3,8 +3,8 @@
 For such a method (value / mcse)^2 of a signed score is about one in every data set, whatever the data: the
 noise has a known size, and a fault needs to be no larger than one Monte Carlo error to show over twenty data
 sets. On the baseline's own data sets its spread is taken from the baseline, since a fault that strikes data
-sets unequally would inflate the new run's own. On other data sets the new run's own spread counts too: a method
-may be exact but on one data set in ten, and the baseline have met none of those.
+sets unequally would inflate the new run's own. On other data sets the new run's own spread counts too: a
+method may be exact but on one data set in ten, and the baseline have met none of those.
 """
 
 import math

@@ -1,13 +1,17 @@
 """Fit every data set of a scenario by one method, timed."""
 
+from functools import partial
 from pathlib import Path
 
 from pipeline.fitting import run_fits
 from pipeline.job import job
+from pipeline.pieces import fit_supervised
 
 with job(snakemake):
     first, second = map(Path, snakemake.input.references)
-    run_fits(
+    pieces = Path(snakemake.params.pieces)
+    fit = partial(
+        run_fits,
         scenario_name=snakemake.wildcards.scenario,
         scenario_settings=snakemake.params.scenario_settings,
         method_name=snakemake.wildcards.method,
@@ -15,9 +19,10 @@ with job(snakemake):
         data_file=Path(snakemake.input.data),
         model_file=Path(snakemake.input.model),
         reference_files=(first, second),
-        pieces=Path(snakemake.params.pieces),
+        pieces=pieces,
         draws_file=Path(snakemake.output.draws),
         record_file=Path(snakemake.output.record),
         cores=snakemake.threads,
         checkpoint=Path(snakemake.input.network) if snakemake.input.network else None,
     )
+    fit_supervised(fit, pieces)

@@ -1,21 +1,26 @@
 """Sample one reference run of every data set, and certify it."""
 
+from functools import partial
 from pathlib import Path
 
 from pipeline.job import job
+from pipeline.pieces import fit_supervised
 from pipeline.reference import run_references
 
 with job(snakemake):
-    run_references(
+    pieces = Path(snakemake.params.pieces)
+    fit = partial(
+        run_references,
         scenario_name=snakemake.wildcards.scenario,
         scenario_settings=snakemake.params.scenario_settings,
         reference_settings=snakemake.params.reference_settings,
         number=int(snakemake.wildcards.reference_run),
         data_file=Path(snakemake.input.data),
         model_file=Path(snakemake.input.model),
-        pieces=Path(snakemake.params.pieces),
+        pieces=pieces,
         draws_file=Path(snakemake.output.draws),
         record_file=Path(snakemake.output.record),
         cores=snakemake.threads,
         first_file=Path(snakemake.input.first) if snakemake.input.first else None,
     )
+    fit_supervised(fit, pieces)
