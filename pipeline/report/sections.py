@@ -15,6 +15,7 @@ from pipeline.report.example_figures import density_overlays, membership_figures
 from pipeline.report.examples import REFERENCE, Example
 from pipeline.report.figures import Figure
 from pipeline.report.inputs import Run
+from pipeline.report.pair_figures import pair_figures
 from pipeline.report.scoring import KINDS, LABEL_NAMES, METRICS, kind_of
 from pipeline.report.sentences import YARDSTICK
 from pipeline.report.style import Mark
@@ -49,6 +50,7 @@ class PosteriorPart:
     dots: list[Figure]
     strips: list[Figure]
     densities: list[Figure]
+    pairs: list[Figure]
     example: ExampleNote | None
     nothing: str = ""
 
@@ -104,6 +106,7 @@ def posterior_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> 
                 dots=_kept(dots),
                 strips=_kept(strips),
                 densities=density_overlays(example, scenario, rows) if example else [],
+                pairs=pair_figures(example, scenario, rows) if example else [],
                 example=_example_note(example, rows) if example else None,
                 nothing="" if len(here) else _why_unscored(run, scenario),
             )
