@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_1samp, ttest_ind
+from scipy.stats import mannwhitneyu, ttest_1samp, ttest_ind, wilcoxon
 
 from pipeline.regression.compare import change, holm, noise_unit, scaled
 from pipeline.scores.metrics import METRICS
@@ -30,15 +30,27 @@ def skewed(seed, n=20, centre=0.1, spread=1.0):
     return centre * np.random.default_rng(seed).lognormal(0, spread, n)
 
 
-def test_p_values_are_those_of_scipys_tests():
+def test_p_values_are_twice_the_smaller_of_scipys_tests():
     old, new = skewed(1), skewed(2, centre=0.13)
     g_old, g_new = np.arcsinh(old / UNIT), np.arcsinh(new / UNIT)
     paired = ttest_1samp(g_new - g_old, 0.1, alternative="greater").pvalue
-    assert compare(old, new).p_worse == pytest.approx(float(paired), rel=1e-9)
+    ranked = wilcoxon(g_new - g_old - 0.1, alternative="greater").pvalue
+    assert compare(old, new).p_worse == pytest.approx(2 * min(paired, ranked), rel=1e-9)
     unpaired = ttest_ind(g_new, g_old + 0.1, equal_var=False, alternative="greater").pvalue
-    assert compare(old, new, same=False).p_worse == pytest.approx(float(unpaired), rel=1e-9)
+    ranked = mannwhitneyu(g_new - 0.1, g_old, alternative="greater").pvalue
+    assert compare(old, new, same=False).p_worse == pytest.approx(2 * min(unpaired, ranked), rel=1e-9)
     better = ttest_ind(g_new, g_old - 0.1, equal_var=False, alternative="less").pvalue
-    assert compare(old, new, same=False).p_better == pytest.approx(float(better), rel=1e-9)
+    ranked = mannwhitneyu(g_new + 0.1, g_old, alternative="less").pvalue
+    expected = min(1.0, 2 * min(better, ranked))
+    assert compare(old, new, same=False).p_better == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_fault_of_very_unequal_size_is_seen_by_ranks():
+    base = skewed(1, n=20, spread=0.3)
+    spoilt = base * np.exp(0.15 + np.random.default_rng(3).lognormal(-1, 2.0, 20))
+    g = np.arcsinh(spoilt / UNIT) - np.arcsinh(base / UNIT)
+    assert ttest_1samp(g, 0.1, alternative="greater").pvalue > 1e-3
+    assert compare(base, spoilt).p_worse < 1e-5
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -46,7 +58,8 @@ def test_equal_and_skewed_scores_seldom_look_worse(same):
     p = [compare(skewed([i, 0]), skewed([i, 1]), same, tolerance=0.0).p_worse for i in range(1000)]
     # Binomial 99.9% bounds about a nominal 5% and 1%.
     assert np.mean(np.array(p) < 0.05) < 0.073 and np.mean(np.array(p) < 0.01) < 0.021
-    assert np.mean(np.array(p) < 0.5) > 0.4
+    # Twice the smaller of two p-values is below a half where one of them is below a quarter.
+    assert np.mean(np.array(p) < 0.5) > 0.25 - 0.045
 
 
 def test_a_doubled_score_is_seen_in_pairs_and_a_fourfold_one_without():
