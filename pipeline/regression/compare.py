@@ -4,9 +4,9 @@ Scores are compared on the scale asinh(score / floor), where one unit is one flo
 factor of e for scores far above: errors of data sets differ by orders of magnitude, and a mean of them would
 be the worst one's. Worse means: the mean over data sets has grown by more than the tolerance. The p-value is
 that of Student's t test, paired where both runs have the same data sets and Welch's where not, its error at
-least the scores' Monte Carlo error; or that of a rank test, Wilcoxon's or Mann and Whitney's; the smaller one,
-doubled. A fault that spoils every data set, some of them ten times more than others, is plain to ranks and not
-to t. With fewer than five data sets there is no spread to go by: the Monte Carlo error then counts alone,
+least the scores' Monte Carlo error; or that of a rank test, Wilcoxon's or Mann and Whitney's; the smaller,
+doubled. A fault that spoils every data set, some of them ten times more than others, is plain to ranks and
+not to t. With fewer than five data sets there is no spread to go by: the Monte Carlo error then counts alone,
 against a doubling, and only where both runs have the same data sets and seed, because it does not know of
 random numbers within a method that are not draws.
 """
