@@ -22,6 +22,7 @@ from pipeline.settings import construct, did_you_mean
 
 SCHEMA_FILE = CHECKOUT / "config" / "schema.yaml"
 BELIEF_NETWORKS = 5000  # as many as Bishop et al. (1998) took
+SHARD_SIZE = 500  # data sets; references of so many, with what a job makes of them, stay under 4 GB
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Config:
     toolchain: str
     scenarios: dict[str, Scenario]
     n_datasets: dict[str, int]
+    shard_size: int
     methods: dict[str, Method]
     reference: Reference
     checks: Checks
@@ -49,6 +51,12 @@ class Config:
             for method in self.methods
             if not self.methods[method].obstacle(scenario)
         ]
+
+    def shards(self, scenario: str, fit: str) -> list[range]:
+        """Return which data sets each job of a method, or reference run, takes."""
+        stop = self.n_datasets[scenario]
+        starts = range(0, stop, self.shard_size)
+        return [range(start, min(start + self.shard_size, stop)) for start in starts]
 
 
 def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Config:
@@ -107,6 +115,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
         toolchain=raw.get("stan", {}).get("toolchain", "auto"),
         scenarios=scenarios,
         n_datasets=sizes,
+        shard_size=raw.get("shard_size", SHARD_SIZE),
         methods=methods,
         reference=construct(Reference, raw.get("reference", {}), "reference"),
         checks=construct(Checks, raw.get("checks", {}), "checks"),

@@ -28,6 +28,7 @@ def run_fits(
     scenario_settings: str,
     method_name: str,
     method_settings: str,
+    data_sets: range,
     data_file: Path,
     model_file: Path,
     reference_files: tuple[Path, Path],
@@ -37,7 +38,7 @@ def run_fits(
     cores: int,
     checkpoint: Path | None = None,
 ) -> None:
-    """Fit all data sets by one method and write their draws and records.
+    """Fit some data sets of a scenario by one method and write their draws and records.
 
     Settings come as the JSON text that the workflow compares between runs, the root seed among the method's.
     """
@@ -49,8 +50,8 @@ def run_fits(
     if isinstance(method, TrainedMethod):
         assert checkpoint is not None
         fitted, one_off = method.load(scenario, checkpoint)
-    data_sets = read_data_sets(data_file)
-    references = [read_posteriors(file) for file in reference_files]
+    data = read_data_sets(data_file, data_sets)
+    references = [read_posteriors(file, data_sets) for file in reference_files]
 
     def fit_one(number: int, task: Task) -> Piece:
         fit = fitted.fit(task)
@@ -60,22 +61,22 @@ def run_fits(
     code = hash_of("pipeline.fitting", type(method).__module__, type(scenario).__module__)
     done = fit_all(
         scenario,
-        data_sets,
+        data,
         read_built(model_file),
         fit_one,
-        seeds={i: derive_seed(root_seed, scenario_name, i, method_name, "fit") for i in data_sets},
+        seeds={i: derive_seed(root_seed, scenario_name, i, method_name, "fit") for i in data},
         cores=cores,
         pieces=pieces,
         keys={
             i: fingerprint(
-                scenario.stan_data(data),
+                scenario.stan_data(one),
                 method_settings,
                 model_file.read_text(),
                 checkpoint and hash_of_file(checkpoint),
                 [run[i].unconstrained.sum() for run in references if i in run],
                 code,
             )
-            for i, data in data_sets.items()
+            for i, one in data.items()
         },
         label=f"{scenario_name} / {method_name}",
         # Above a method's own limit, with time to read what its programs wrote.
