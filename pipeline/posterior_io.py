@@ -116,8 +116,7 @@ def _write(path: Path, blocks: Callable[[], Iterator[_Block]]) -> None:
         _define_dimensions(
             file, {**sizes, **{place: len(numbers) for place in sizes if place[1] == "dataset"}}, numbers
         )
-        for key, (dims, dtype) in kinds.items():
-            _define_variable(file, key, dims, dtype)
+        target = {key: _define_variable(file, key, *kind) for key, kind in kinds.items()}
         start = 0
         for block in blocks():
             for key, (dims, values) in block.variables.items():
@@ -125,7 +124,7 @@ def _write(path: Path, blocks: Callable[[], Iterator[_Block]]) -> None:
                 if dims[:1] == ("dataset",):
                     at = (slice(start, start + len(block.numbers)), *at[1:])
                 if all(values.shape):
-                    file[key][at] = values[...]
+                    target[key][at] = values[...]
             start += len(block.numbers)
 
 
@@ -137,15 +136,16 @@ def _define_dimensions(file: h5netcdf.File, sizes: Mapping[tuple[str, str], int]
             group.create_variable(dim, (dim,), data=np.array(numbers if dim == "dataset" else range(size)))
 
 
-def _define_variable(file: h5netcdf.File, key: str, dims: tuple[str, ...], dtype: np.dtype) -> None:
+def _define_variable(file: h5netcdf.File, key: str, dims: tuple[str, ...], dtype: np.dtype) -> Any:
     name, variable = key.split("/")
     group = file.groups[name]
     if "dataset" not in dims:
-        group.create_variable(variable, dims, dtype=h5py.string_dtype() if dtype.kind in "UO" else dtype)
-        return
+        return group.create_variable(
+            variable, dims, dtype=h5py.string_dtype() if dtype.kind in "UO" else dtype
+        )
     shape = [group.dimensions[dim].size for dim in dims]
     rows = max(1, _CHUNK_BYTES // (math.prod(shape[1:]) * dtype.itemsize))
-    group.create_variable(
+    return group.create_variable(
         variable,
         dims,
         dtype=dtype,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.files import whole, write_json
 from pipeline.posterior_io import read_data_sets, read_posteriors
-from pipeline.scores.evaluate import ess_bulk_min, score_data_set
+from pipeline.scores.evaluate import ess_bulk_min, score_data_set, score_without_reference
 from pipeline.seeds import derive_seed
 
 _NUMBERS = ["value", "mcse", "floor"]
@@ -31,10 +31,11 @@ def score_cell(
 ) -> None:
     """Write one method's scores on some data sets of a scenario, and for each its status and effective size.
 
-    A data set without two certified reference runs is not scored; its status says so.
+    A data set whose reference runs are not both certified is not scored, and its status says so. One that was
+    to have none gets the scores that need none.
     """
     fits = {row["dataset"]: row for row in json.loads(record_file.read_text())["data_sets"]}
-    missing = _uncertified(reference_records)
+    missing, referenced = _uncertified(reference_records), _data_sets(reference_records[0])
     posteriors = read_posteriors(draws_file, data_sets)
     first, second = (read_posteriors(file, data_sets) for file in reference_files)
     rows, statuses = [], []
@@ -45,7 +46,10 @@ def score_cell(
         if status == "ok":
             seed = derive_seed(root_seed, scenario, i, "", "score")
             try:
-                scored = score_data_set(posteriors[i], (first[i], second[i]), data.z, seed)
+                if i in referenced:
+                    scored = score_data_set(posteriors[i], (first[i], second[i]), data.z, seed)
+                else:
+                    scored = score_without_reference(posteriors[i], data.z, seed)
                 rows += [
                     (scenario, i, method, s.metric, s.parameter, s.value, s.mcse, s.floor) for s in scored
                 ]
@@ -56,6 +60,11 @@ def score_cell(
     with whole(scores_file) as temporary:
         pd.DataFrame(rows, columns=COLUMNS).astype(_TYPES).to_parquet(temporary)
     write_json(status_file, statuses)
+
+
+def _data_sets(record: Path) -> set[int]:
+    """Return the data sets of a record."""
+    return {row["dataset"] for row in json.loads(record.read_text())["data_sets"]}
 
 
 def _uncertified(reference_records: list[Path]) -> dict[int, str]:

@@ -79,7 +79,7 @@ def stages(tmp_path, monkeypatch):
         (tmp_path / f"reference-{run}.json").write_text(json.dumps(record(*rows)))
     references = tuple(tmp_path / f"reference-{run}.nc" for run in (1, 2))
 
-    def run(size):
+    def run(size, n_references=N):
         folder = tmp_path / str(size)
         shards = [range(start, min(start + size, N)) for start in range(0, N, size)]
         for number, shard in enumerate(shards):
@@ -89,6 +89,7 @@ def stages(tmp_path, monkeypatch):
                 "fake",
                 '{"seed": 7}',
                 shard,
+                n_references,
                 tmp_path / "data.nc",
                 tmp_path / "model.json",
                 references,

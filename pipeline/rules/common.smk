@@ -8,6 +8,7 @@ from filelock import FileLock, Timeout
 from pipeline.config import check_config
 from pipeline.errors import UserError
 from pipeline.methods.base import TrainedMethod
+from pipeline.scenarios import SIZES
 from pipeline.sources import sources_of
 
 # Numerical libraries must not spread over cores behind the scheduler's back.
@@ -52,16 +53,10 @@ wildcard_constraints:
 
 
 def scenario_settings(wildcards):
-    """Return what a scenario's data depend on, as text that Snakemake compares between runs."""
+    """Return what each data set depends on, however many there are, as text that Snakemake compares."""
     block = {**config["scenarios"][wildcards.scenario], "seed": CONFIG.seed}
-    return json.dumps(block, sort_keys=True)
-
-
-def prior_settings(wildcards):
-    """Return what a network depends on: the scenario, however many data sets are fitted."""
-    block = json.loads(scenario_settings(wildcards))
-    block.pop("n_datasets", None)
-    return json.dumps(block, sort_keys=True)
+    own = {key: value for key, value in block.items() if key not in SIZES}
+    return json.dumps(own, sort_keys=True)
 
 
 def method_settings(wildcards):

@@ -24,6 +24,7 @@ rule fit:
         scenario_settings=scenario_settings,
         method_settings=method_settings,
         data_sets=all_data_sets,
+        n_references=lambda wildcards: CONFIG.n_references[wildcards.scenario],
     script:
         "../scripts/fit.py"
 

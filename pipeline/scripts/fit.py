@@ -13,6 +13,7 @@ with job(snakemake):
         method_name=snakemake.wildcards.method,
         method_settings=snakemake.params.method_settings,
         data_sets=range(*snakemake.params.data_sets),
+        n_references=snakemake.params.n_references,
         data_file=Path(snakemake.input.data),
         model_file=Path(snakemake.input.model),
         reference_files=(first, second),

@@ -1,4 +1,4 @@
-"""A scenario's data sets in shards, end to end: the same tables as in one job, from files that were joined."""
+"""A scenario's data sets in shards, end to end: the same tables as from one job."""
 
 import pandas as pd
 import pytest
