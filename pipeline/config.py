@@ -22,7 +22,7 @@ from pipeline.settings import construct, did_you_mean
 
 SCHEMA_FILE = CHECKOUT / "config" / "schema.yaml"
 BELIEF_NETWORKS = 5000  # as many as Bishop et al. (1998) took
-SHARD_SIZE = 500  # data sets; references of so many, with what a job makes of them, stay under 4 GB
+SHARD_SIZE = 250  # data sets; references of so many, relabelled ones even, stay under 4 GB in one job
 
 
 @dataclass(frozen=True)
