@@ -22,6 +22,7 @@ from pipeline.settings import construct, did_you_mean
 
 SCHEMA_FILE = CHECKOUT / "config" / "schema.yaml"
 BELIEF_NETWORKS = 5000  # as many as Bishop et al. (1998) took
+SHARD_SIZE = 250  # data sets; references of so many, relabelled ones even, stay under 4 GB in one job
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Config:
     toolchain: str
     scenarios: dict[str, Scenario]
     n_datasets: dict[str, int]
+    n_references: dict[str, int]
+    shard_size: int
     methods: dict[str, Method]
     reference: Reference
     checks: Checks
@@ -49,6 +52,13 @@ class Config:
             for method in self.methods
             if not self.methods[method].obstacle(scenario)
         ]
+
+    def shards(self, scenario: str, fit: str) -> list[range]:
+        """Return which data sets each job of a method, or reference run, takes."""
+        fits_all = fit in self.methods and self.methods[fit].fits_all
+        stop = (self.n_datasets if fits_all else self.n_references)[scenario]
+        starts = range(0, stop, self.shard_size)
+        return [range(start, min(start + self.shard_size, stop)) for start in starts]
 
 
 def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Config:
@@ -88,15 +98,20 @@ def _check_keys(node: Any, path: list[str], files: list[Path]) -> None:
 
 def _build(raw: Mapping[str, Any]) -> Config:
     plugins.activate(raw.get("plugins", []))
-    scenarios, sizes = {}, {}
+    scenarios, sizes, references = {}, {}, {}
     for name, block in raw["scenarios"].items():
-        settings = {key: value for key, value in block.items() if key != "n_datasets"}
-        scenarios[name] = get_scenario(name, settings)
+        scenarios[name] = get_scenario(name, block)
         fixed = scenarios[name].n_datasets
         sizes[name] = fixed or block.get("n_datasets", 20)
         if fixed and "n_datasets" in block:
             raise UserError(
                 f"scenarios.{name}.n_datasets: this scenario is real data, {fixed} data set(s). Remove it."
+            )
+        references[name] = block.get("n_references", sizes[name])
+        if references[name] > sizes[name]:
+            raise UserError(
+                f"scenarios.{name}.n_references: found {references[name]}, but there are {sizes[name]} data "
+                "set(s). Lower it, or leave it out for a reference of every data set."
             )
     methods = {name: get_method(name, block) for name, block in raw["methods"].items()}
     _check_methods(methods, scenarios)
@@ -107,6 +122,8 @@ def _build(raw: Mapping[str, Any]) -> Config:
         toolchain=raw.get("stan", {}).get("toolchain", "auto"),
         scenarios=scenarios,
         n_datasets=sizes,
+        n_references=references,
+        shard_size=raw.get("shard_size", SHARD_SIZE),
         methods=methods,
         reference=construct(Reference, raw.get("reference", {}), "reference"),
         checks=construct(Checks, raw.get("checks", {}), "checks"),

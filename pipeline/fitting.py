@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from pipeline.exchangeable import relabel_run, with_all_copies
 from pipeline.files import fingerprint, hash_of_file
@@ -18,6 +19,7 @@ from pipeline.scenarios import get_scenario
 from pipeline.seeds import derive_seed
 from pipeline.sources import hash_of
 from pipeline.stan.record import read_built
+from pipeline.unreferenced import slimmed
 
 DEFAULT_LIMIT_S = 1800.0  # for methods without a setting timeout_s
 N_BATCHES = 20  # batches of draws behind the Monte Carlo error of memberships
@@ -28,6 +30,8 @@ def run_fits(
     scenario_settings: str,
     method_name: str,
     method_settings: str,
+    data_sets: range,
+    n_references: int,
     data_file: Path,
     model_file: Path,
     reference_files: tuple[Path, Path],
@@ -37,9 +41,10 @@ def run_fits(
     cores: int,
     checkpoint: Path | None = None,
 ) -> None:
-    """Fit all data sets by one method and write their draws and records.
+    """Fit some data sets of a scenario by one method and write their draws and records.
 
     Settings come as the JSON text that the workflow compares between runs, the root seed among the method's.
+    Only data sets with numbers under ``n_references`` have references; of fits to the others less is kept.
     """
     settings = json.loads(method_settings)
     root_seed = settings.pop("seed")
@@ -49,33 +54,35 @@ def run_fits(
     if isinstance(method, TrainedMethod):
         assert checkpoint is not None
         fitted, one_off = method.load(scenario, checkpoint)
-    data_sets = read_data_sets(data_file)
-    references = [read_posteriors(file) for file in reference_files]
+    data = read_data_sets(data_file, data_sets)
+    references = [read_posteriors(file, data_sets) for file in reference_files]
 
     def fit_one(number: int, task: Task) -> Piece:
         fit = fitted.fit(task)
         posterior = complete(task, fit, [run[number] for run in references if number in run])
-        return Piece("ok", fit.note, posterior, timing_rows(fit))
+        kept = posterior if number < n_references else slimmed(posterior)
+        return Piece("ok", fit.note, kept, timing_rows(fit))
 
     code = hash_of("pipeline.fitting", type(method).__module__, type(scenario).__module__)
     done = fit_all(
         scenario,
-        data_sets,
+        data,
         read_built(model_file),
         fit_one,
-        seeds={i: derive_seed(root_seed, scenario_name, i, method_name, "fit") for i in data_sets},
+        seeds={i: derive_seed(root_seed, scenario_name, i, method_name, "fit") for i in data},
         cores=cores,
         pieces=pieces,
         keys={
             i: fingerprint(
-                scenario.stan_data(data),
+                scenario.stan_data(one),
                 method_settings,
                 model_file.read_text(),
                 checkpoint and hash_of_file(checkpoint),
                 [run[i].unconstrained.sum() for run in references if i in run],
+                i < n_references,
                 code,
             )
-            for i, data in data_sets.items()
+            for i, one in data.items()
         },
         label=f"{scenario_name} / {method_name}",
         # Above a method's own limit, with time to read what its programs wrote.
@@ -87,7 +94,7 @@ def run_fits(
 def scenario_block(settings: str) -> dict:
     """Return a scenario's own settings from the workflow's JSON text."""
     block = json.loads(settings)
-    return {key: value for key, value in block.items() if key not in ("seed", "n_datasets")}
+    return {key: value for key, value in block.items() if key != "seed"}
 
 
 def complete(task: Task, fit: Fit, references: Sequence[Posterior] = ()) -> Posterior:
@@ -124,14 +131,19 @@ def complete(task: Task, fit: Fit, references: Sequence[Posterior] = ()) -> Post
         unconstrained=unconstrained.reshape(chains, draws, -1),
         log_p=log_p,
         memberships=fit.memberships or _membership_batches(task, flat),
-        proposal=_proposal(task, fit, references),
+        proposal=_proposal(task, fit, references, log_p),
         labels=labels,
     )
 
 
-def _proposal(task: Task, fit: Fit, references: Sequence[Posterior]) -> Proposal | None:
-    """Evaluate a method's density, where it has one, at its own draws and at those of both references."""
-    if fit.approximation is None or len(references) < 2:
+def _proposal(
+    task: Task, fit: Fit, references: Sequence[Posterior], log_p: Float[np.ndarray, "chain draw"]
+) -> Proposal | None:
+    """Evaluate a method's density, where it has one, at its own draws and at those of the references.
+
+    ``log_p`` is the log target at the fit's draws, which are often the density's own.
+    """
+    if fit.approximation is None:
         return None
     density, raw = fit.approximation.density, fit.approximation.raw
     at = [
@@ -140,10 +152,11 @@ def _proposal(task: Task, fit: Fit, references: Sequence[Posterior]) -> Proposal
         else reference.unconstrained.reshape(-1, raw.shape[1])
         for reference in references
     ]
+    same = fit.unconstrained is not None and np.array_equal(raw, fit.unconstrained.reshape(-1, raw.shape[1]))
     return Proposal(
-        log_p=task.model.log_density(raw),
+        log_p=log_p.reshape(-1) if same else task.model.log_density(raw),
         log_q=density.log_density(raw),
-        log_q_reference=np.stack([density.log_density(draws) for draws in at]),
+        log_q_reference=np.stack([density.log_density(draws) for draws in at]) if at else np.empty((0, 0)),
     )
 
 

@@ -61,7 +61,7 @@ def share_out(costs: pd.DataFrame, wall_s: float | None = None) -> Breakdown:
     total_s = spans_s + between_s if wall_s is None else wall_s
     core_s = cores * total_s
     weighted = costs.assign(
-        part=costs["rule"].map(lambda rule: _PARTS.get(str(rule), _OTHER)),
+        part=costs["rule"].map(lambda rule: _PARTS.get(str(rule).removesuffix("_shard"), _OTHER)),
         share=costs["work_s"] * costs["threads"] / core_s,
     )
     parts = weighted.groupby("part", sort=False, as_index=False).agg(

@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.methods.base import Task
 from pipeline.posterior import Posterior
-from pipeline.posterior_io import read_posteriors, write_posteriors
+from pipeline.posterior_io import load_posterior, save_posterior, write_posteriors
 from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.stan.build import Built
 from pipeline.stan.model import BoundModel
@@ -138,7 +138,7 @@ def _reason(error: Exception, folder: Path) -> str:
 def write_piece(stem: Path, piece: Piece) -> None:
     """Write the draws, then the record: the record's presence says that both are whole."""
     if piece.posterior is not None:
-        write_posteriors(stem.with_suffix(".nc"), {0: piece.posterior})
+        save_posterior(stem.with_suffix(".npz"), piece.posterior)
     write_json(stem.with_suffix(".json"), asdict(replace(piece, posterior=None)))
 
 
@@ -147,8 +147,8 @@ def _read_piece(stem: Path) -> Piece | None:
     if not record_file.exists():
         return None
     record = json.loads(record_file.read_text())
-    draws = stem.with_suffix(".nc")
-    posterior = read_posteriors(draws)[0] if draws.exists() else None
+    draws = stem.with_suffix(".npz")
+    posterior = load_posterior(draws) if draws.exists() else None
     return Piece(
         record["status"], record["reason"], posterior, tuple(record["timings"]), tuple(record["extra"])
     )

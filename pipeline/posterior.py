@@ -16,7 +16,8 @@ class Proposal:
         log_p: log of the target, unnormalised and with the Jacobian, at draws from the approximation
             itself (raw draws, never resampled ones), by BridgeStan.
         log_q: normalised log density of the approximation at the same draws.
-        log_q_reference: the same at the draws of the two reference runs, flattened over their chains.
+        log_q_reference: the same at the draws of the two reference runs, flattened over their chains; empty
+            where the data set has none.
     """
 
     log_p: Float[np.ndarray, " proposal_draw"]
@@ -33,7 +34,8 @@ class Posterior:
     Attributes:
         parameters: draws in constrained space by the name of the Stan parameter, each of shape
             (chain, draw) or (chain, draw, size). Methods without chains return one chain.
-        unconstrained: the same draws in Stan's unconstrained space.
+        unconstrained: the same draws in Stan's unconstrained space; without columns where a data set has no
+            reference to compare them with (`pipeline.unreferenced`).
         log_p: log of the target, unnormalised and with the Jacobian, at the draws.
         memberships: by kind ("membership" for mixtures, "filtering" and "smoothing" for HMMs), the
             probabilities P(z_n = k | y) as means over consecutive batches of draws; their mean over

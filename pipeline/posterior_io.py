@@ -1,177 +1,224 @@
 """Posteriors and data sets on disk: NetCDF that ArviZ reads, one file a (scenario, method).
 
-A file of posteriors has the groups ``posterior`` (constrained parameters), ``unconstrained_posterior``,
-``sample_stats`` (lp: the log target with the Jacobian), ``membership`` and, where the method has a density,
-``proposal``, and where labels are exchangeable, ``labels``. Their first dimension is ``dataset``; a data set
-that failed is absent from it. Data sets of unequal sizes are padded with NaN.
+A file has the groups and variables of ``pipeline.posterior_layout``, each with ``dataset`` as its first
+dimension; a data set that failed is absent from it. Data sets of unequal sizes are padded with NaN. Data are
+chunked by data set and compressed, so that a few of many are read without the others.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import h5netcdf
+import h5py
 import numpy as np
-import xarray as xr
 
 from pipeline.files import whole
-from pipeline.labels.runs import Labels
-from pipeline.posterior import Posterior, Proposal
+from pipeline.posterior import Posterior
+from pipeline.posterior_layout import SHARED, from_arrays, to_arrays
 from pipeline.scenarios.base import DataSet
 
-_GROUPS = ("posterior", "unconstrained_posterior", "sample_stats", "membership", "proposal", "labels")
+_CHUNK_BYTES = 2**16  # at least, where there are as many data sets
+_COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+_COORDINATES = ("dataset", "chain", "draw")
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some data sets with their variables, in memory or on disk; ``dataset`` is the first dimension.
+
+    ``variables`` are by key: names of dimensions, and what has a shape, a dtype and slices.
+    """
+
+    numbers: list[int]
+    variables: Mapping[str, tuple[tuple[str, ...], Any]]
 
 
 def write_posteriors(path: Path, posteriors: Mapping[int, Posterior]) -> None:
-    """Write posteriors by data set to one NetCDF file, whole or not at all; none of them is no error."""
+    """Write posteriors by data set to one file, whole or not at all; none of them is no error."""
+
+    def blocks() -> Iterator[_Block]:
+        for i, posterior in sorted(posteriors.items()):
+            yield _Block(
+                [i],
+                {
+                    key: (dims, values) if key in SHARED else (("dataset", *dims), values[None])
+                    for key, (dims, values) in to_arrays(posterior).items()
+                },
+            )
+
+    _write(path, blocks)
+
+
+def join_posteriors(path: Path, parts: Sequence[Path]) -> None:
+    """Join files of ``write_posteriors`` with rising numbers of data sets, one variable of one in memory."""
+
+    def blocks() -> Iterator[_Block]:
+        for part in parts:
+            with h5netcdf.File(part, "r") as file:
+                if numbers := _numbers(file):
+                    yield _Block(numbers, {key: (v.dimensions, v) for key, v in _variables(file).items()})
+
+    _write(path, blocks)
+
+
+def read_posteriors(path: Path, numbers: Collection[int] | None = None) -> dict[int, Posterior]:
+    """Read a file of ``write_posteriors``, or some data sets of it, by number and without their padding."""
+    with h5netcdf.File(path, "r") as file:
+        place = {i: row for row, i in enumerate(_numbers(file)) if numbers is None or i in numbers}
+        if not place:
+            return {}
+        first, stop = min(place.values()), max(place.values()) + 1
+        arrays = {
+            key: _decoded(variable, ... if key in SHARED else slice(first, stop))
+            for key, variable in _variables(file).items()
+        }
+    return {
+        i: from_arrays({key: a if key in SHARED else a[row - first] for key, a in arrays.items()})
+        for i, row in place.items()
+    }
+
+
+def save_posterior(path: Path, posterior: Posterior) -> None:
+    """Write one posterior for ``load_posterior``: a few milliseconds, where NetCDF takes a hundred."""
     with whole(path) as temporary:
-        mode = "w"
-        for group in _GROUPS:
-            pieces = [_as_datasets(p)[group].expand_dims(dataset=[i]) for i, p in sorted(posteriors.items())]
-            pieces = [piece for piece in pieces if piece.data_vars]
-            merged = xr.concat(pieces, "dataset", join="outer") if pieces else xr.Dataset()
-            encoding = {name: {"zlib": True, "complevel": 1, "shuffle": True} for name in merged.data_vars}
-            merged.to_netcdf(temporary, mode=mode, group=group, engine="h5netcdf", encoding=encoding)
-            mode = "a"
+        np.savez(temporary, **{key: values for key, (_, values) in to_arrays(posterior).items()})  # type: ignore[arg-type]
 
 
-def read_posteriors(path: Path) -> dict[int, Posterior]:
-    """Read a file of ``write_posteriors``: posteriors by data set, without their padding."""
-    groups = {group: xr.load_dataset(path, group=group, engine="h5netcdf") for group in _GROUPS}
-    if "dataset" not in groups["posterior"].coords:
-        return {}
-    return {
-        int(i): _as_posterior(
-            {
-                name: ds.sel(dataset=i) if "dataset" in ds.dims and i in ds["dataset"] else xr.Dataset()
-                for name, ds in groups.items()
-            }
+def load_posterior(path: Path) -> Posterior:
+    """Read a file of ``save_posterior``."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return from_arrays(dict(arrays))
+
+
+def read_numbers(path: Path) -> list[int]:
+    """Return which data sets a file of ``write_posteriors`` holds."""
+    with h5netcdf.File(path, "r") as file:
+        return _numbers(file)
+
+
+def _write(path: Path, blocks: Callable[[], Iterator[_Block]]) -> None:
+    """Write blocks, which are gone through twice: for their shapes, and for their values."""
+    numbers: list[int] = []
+    sizes: dict[tuple[str, str], int] = {}  # by group and dimension
+    kinds: dict[str, tuple[tuple[str, ...], np.dtype]] = {}
+    for block in blocks():
+        numbers += block.numbers
+        for key, (dims, values) in block.variables.items():
+            kinds[key] = dims, np.promote_types(kinds.get(key, (dims, values.dtype))[1], values.dtype)
+            for dim, size in zip(dims, values.shape, strict=True):
+                place = key.split("/")[0], dim
+                # A dimension without entries would be an unlimited one.
+                sizes[place] = max(sizes.get(place, 1), size)
+    with whole(path) as temporary, h5netcdf.File(temporary, "w") as file:
+        _define_dimensions(
+            file, {**sizes, **{place: len(numbers) for place in sizes if place[1] == "dataset"}}, numbers
         )
-        for i in groups["posterior"]["dataset"].values
-    }
+        target = {key: _define_variable(file, key, *kind) for key, kind in kinds.items()}
+        start = 0
+        for block in blocks():
+            for key, (dims, values) in block.variables.items():
+                at: Any = tuple(slice(size) for size in values.shape)
+                if dims[:1] == ("dataset",):
+                    at = (slice(start, start + len(block.numbers)), *at[1:])
+                if all(values.shape):
+                    target[key][at] = values[...]
+            start += len(block.numbers)
 
 
-def _as_datasets(posterior: Posterior) -> dict[str, xr.Dataset]:
-    """Lay one posterior out as xarray data sets by group."""
-    parameters = {
-        name: (("chain", "draw", *(f"{name}_dim_{i}" for i in range(values.ndim - 2))), values)
-        for name, values in posterior.parameters.items()
-    }
-    n_chains, n_draws = posterior.log_p.shape
-    coords = {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
-    proposal = posterior.proposal
+def _define_dimensions(file: h5netcdf.File, sizes: Mapping[tuple[str, str], int], numbers: list[int]) -> None:
+    for (name, dim), size in sizes.items():
+        group = file.groups[name] if name in file.groups else file.create_group(name)
+        group.dimensions[dim] = size
+        if dim in _COORDINATES:
+            group.create_variable(dim, (dim,), data=np.array(numbers if dim == "dataset" else range(size)))
+
+
+def _define_variable(file: h5netcdf.File, key: str, dims: tuple[str, ...], dtype: np.dtype) -> Any:
+    name, variable = key.split("/")
+    group = file.groups[name]
+    if "dataset" not in dims:
+        return group.create_variable(
+            variable, dims, dtype=h5py.string_dtype() if dtype.kind in "UO" else dtype
+        )
+    shape = [group.dimensions[dim].size for dim in dims]
+    rows = max(1, _CHUNK_BYTES // (math.prod(shape[1:]) * dtype.itemsize))
+    return group.create_variable(
+        variable,
+        dims,
+        dtype=dtype,
+        fillvalue=np.nan if dtype.kind == "f" else None,
+        chunks=(min(shape[0], rows), *shape[1:]),
+        **_COMPRESSION,
+    )
+
+
+def _numbers(file: h5netcdf.File) -> list[int]:
+    return [int(i) for i in file["posterior/dataset"][...]] if "posterior" in file.groups else []
+
+
+def _variables(file: h5netcdf.File) -> dict[str, Any]:
     return {
-        "posterior": xr.Dataset(parameters, coords),
-        "unconstrained_posterior": xr.Dataset(
-            {"theta_unconstrained": (("chain", "draw", "unconstrained"), posterior.unconstrained)}, coords
-        ),
-        "sample_stats": xr.Dataset({"lp": (("chain", "draw"), posterior.log_p)}, coords),
-        "membership": xr.Dataset(
-            {
-                # Coordinates make data sets of unequal length align when they are joined.
-                kind: xr.DataArray(
-                    values,
-                    dims=("batch", f"{kind}_obs", "component"),
-                    coords={f"{kind}_obs": np.arange(values.shape[1])},
-                )
-                for kind, values in posterior.memberships.items()
-            }
-        ),
-        "proposal": xr.Dataset()
-        if proposal is None
-        else xr.Dataset(
-            {
-                "log_p": ("proposal_draw", proposal.log_p),
-                "log_q": ("proposal_draw", proposal.log_q),
-                "log_q_reference": (("run", "reference_draw"), proposal.log_q_reference),
-            },
-            {"proposal_draw": np.arange(len(proposal.log_p))},
-        ),
-        "labels": xr.Dataset() if posterior.labels is None else _labels_as_dataset(posterior.labels),
+        f"{group}/{name}": variable
+        for group, content in file.groups.items()
+        for name, variable in content.variables.items()
+        if name not in _COORDINATES
     }
 
 
-def _labels_as_dataset(labels: Labels) -> xr.Dataset:
-    names = list(labels.permutations)
-    permutations = np.stack([labels.permutations[name] for name in names]).astype(np.int8)
-    return xr.Dataset(
-        {
-            "permutation": (("relabeller", "chain", "draw", "component"), permutations),
-            "wall_s": ("relabeller", [labels.wall_s[name] for name in names]),
-            "together": (("chain", "draw"), labels.together),
-            "observed": ("shown", labels.observed.astype(float)),
-            "coclustering": (("batch", "shown", "other"), labels.coclustering.astype(np.float32)),
-        },
-        {
-            "relabeller": names,
-            "shown": np.arange(len(labels.observed)),
-            "other": np.arange(len(labels.observed)),
-        },
-        {"axes": json.dumps(labels.axes)},
-    )
-
-
-def _as_labels(table: xr.Dataset) -> Labels | None:
-    if "permutation" not in table:
-        return None
-    table = table.dropna("shown", how="all", subset=["observed"]).dropna(
-        "other", how="all", subset=["coclustering"]
-    )
-    names = [str(name) for name in table["relabeller"].values]
-    permutations = table["permutation"].values.astype(np.int64)
-    return Labels(
-        axes={name: tuple(axes) for name, axes in json.loads(table.attrs["axes"]).items()},
-        permutations=dict(zip(names, permutations, strict=True)),
-        wall_s=dict(zip(names, table["wall_s"].values.tolist(), strict=True)),
-        together=table["together"].values,
-        observed=table["observed"].values.astype(int),
-        coclustering=table["coclustering"].values.astype(float),
-    )
-
-
-def _as_posterior(groups: Mapping[str, xr.Dataset]) -> Posterior:
-    """Undo ``_as_datasets``."""
-    proposal = None
-    if "log_q" in groups["proposal"]:
-        raw = groups["proposal"].dropna("proposal_draw", how="all", subset=["log_q"])
-        if raw.sizes["proposal_draw"]:
-            proposal = Proposal(raw["log_p"].values, raw["log_q"].values, raw["log_q_reference"].values)
-    return Posterior(
-        parameters={str(k): v.values for k, v in groups["posterior"].data_vars.items()},
-        unconstrained=groups["unconstrained_posterior"]["theta_unconstrained"].values,
-        log_p=groups["sample_stats"]["lp"].values,
-        memberships={
-            str(k): v.dropna(f"{k}_obs", how="all").values for k, v in groups["membership"].data_vars.items()
-        },
-        proposal=proposal,
-        labels=_as_labels(groups["labels"]),
-    )
+def _decoded(variable: Any, at: Any) -> np.ndarray:
+    values = np.asarray(variable[at])
+    return values.astype(str) if values.dtype.kind in "SO" else values
 
 
 def write_data_sets(path: Path, data_sets: list[DataSet]) -> None:
     """Write simulated or real data sets, whole or not at all: y, and theta and z where they are known."""
-    pieces = []
-    for i, data in enumerate(data_sets):
-        variables: dict = {"y": (("obs", "replicate"), data.y)}
-        for name, value in (data.theta or {}).items():
-            value = np.asarray(value, dtype=float)
-            variables[f"theta_{name}"] = (tuple(f"{name}_dim_{j}" for j in range(value.ndim)), value)
-        if data.z is not None:
-            variables["z"] = ("obs", data.z.astype(float))
-        coords = {"obs": np.arange(data.y.shape[0]), "replicate": np.arange(data.y.shape[1])}
-        pieces.append(xr.Dataset(variables, coords).expand_dims(dataset=[i]))
-    with whole(path) as temporary:
-        xr.concat(pieces, "dataset", join="outer").to_netcdf(temporary, engine="h5netcdf")
+    variables: dict[str, tuple[tuple[str, ...], list[np.ndarray]]] = {
+        "y": (("obs", "replicate"), [data.y for data in data_sets])
+    }
+    first = data_sets[0]
+    for name in first.theta or {}:
+        values = [np.asarray((data.theta or {})[name], dtype=float) for data in data_sets]
+        variables[f"theta_{name}"] = (tuple(f"{name}_dim_{j}" for j in range(values[0].ndim)), values)
+    if first.z is not None:
+        variables["z"] = (("obs",), [np.asarray(data.z, dtype=float) for data in data_sets])
+    with whole(path) as temporary, h5netcdf.File(temporary, "w") as file:
+        file.dimensions["dataset"] = len(data_sets)
+        file.create_variable("dataset", ("dataset",), data=np.arange(len(data_sets)))
+        for name, (dims, values) in variables.items():
+            stacked = _stacked(values)
+            for dim, size in zip(dims, stacked.shape[1:], strict=True):
+                if dim not in file.dimensions:
+                    file.dimensions[dim] = size
+            file.create_variable(
+                name, ("dataset", *dims), data=stacked, fillvalue=np.nan, dtype=float, **_COMPRESSION
+            )
 
 
-def read_data_sets(path: Path) -> dict[int, DataSet]:
-    """Read a file of ``write_data_sets``: data sets by their number, without padding."""
-    return dict(_iterate_data_sets(xr.load_dataset(path, engine="h5netcdf")))
+def read_data_sets(path: Path, numbers: Collection[int] | None = None) -> dict[int, DataSet]:
+    """Read a file of ``write_data_sets``, or some of its data sets, by number and without padding."""
+    with h5netcdf.File(path, "r") as file:
+        wanted = [int(i) for i in file["dataset"][...] if numbers is None or i in numbers]
+        if not wanted:
+            return {}
+        first = wanted[0]
+        tables = {name: v[first : wanted[-1] + 1] for name, v in file.variables.items() if name != "dataset"}
+    return {i: _as_data_set({name: table[i - first] for name, table in tables.items()}) for i in wanted}
 
 
-def _iterate_data_sets(table: xr.Dataset) -> Iterator[tuple[int, DataSet]]:
-    for i in table["dataset"].values:
-        one = table.sel(dataset=i)
-        one = one.dropna("obs", how="all", subset=["y"]).dropna("replicate", how="all", subset=["y"])
-        theta = {str(k)[6:]: one[k].values for k in one.data_vars if str(k).startswith("theta_")}
-        z = one["z"].values.astype(int) if "z" in one else None
-        yield int(i), DataSet(y=one["y"].values, theta=theta or None, z=z)
+def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Stack arrays of unequal sizes, padded with NaN."""
+    out = np.full((len(arrays), *np.max([values.shape for values in arrays], axis=0).astype(int)), np.nan)
+    for i, values in enumerate(arrays):
+        out[(i, *(slice(size) for size in values.shape))] = values
+    return out
+
+
+def _as_data_set(arrays: Mapping[str, np.ndarray]) -> DataSet:
+    known = ~np.isnan(arrays["y"])
+    y = arrays["y"][known.any(axis=1)][:, known.any(axis=0)]
+    z = arrays["z"][known.any(axis=1)].astype(int) if "z" in arrays else None
+    theta = {name[6:]: values for name, values in arrays.items() if name.startswith("theta_")}
+    return DataSet(y=y, theta=theta or None, z=z)

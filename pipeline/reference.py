@@ -179,6 +179,7 @@ def run_references(
     scenario_settings: str,
     reference_settings: str,
     number: int,
+    data_sets: range,
     data_file: Path,
     model_file: Path,
     pieces: Path,
@@ -187,16 +188,16 @@ def run_references(
     cores: int,
     first_file: Path | None = None,
 ) -> None:
-    """Make one reference run (``number`` 1 or 2) of all data sets; write draws, certificates, timings.
+    """Make one reference run (``number`` 1 or 2) of some data sets; write draws, certificates, timings.
 
     Where labels are exchangeable, the second run takes the names of its labels from the first one's file.
     """
     scenario = get_scenario(scenario_name, scenario_block(scenario_settings))
     reference: Reference = construct(Reference, json.loads(reference_settings), "reference")
     root_seed = json.loads(scenario_settings)["seed"]
-    data_sets = read_data_sets(data_file)
+    data = read_data_sets(data_file, data_sets)
     label = f"reference-{number}"
-    first = {} if first_file is None else read_posteriors(first_file)
+    first = {} if first_file is None else read_posteriors(first_file, data_sets)
 
     def fit_one(i: int, task: Task) -> Piece:
         def completed(fit: Fit) -> Posterior:
@@ -210,22 +211,22 @@ def run_references(
     code = hash_of("pipeline.reference", type(scenario).__module__)
     done = fit_all(
         scenario,
-        data_sets,
+        data,
         read_built(model_file),
         fit_one,
-        seeds={i: derive_seed(root_seed, scenario_name, i, label, "fit") for i in data_sets},
+        seeds={i: derive_seed(root_seed, scenario_name, i, label, "fit") for i in data},
         cores=cores,
         pieces=pieces,
         keys={
             i: fingerprint(
-                scenario.stan_data(data),
+                scenario.stan_data(one),
                 reference_settings,
                 root_seed,
                 model_file.read_text(),
                 [first[i].unconstrained.sum()] if i in first else [],
                 code,
             )
-            for i, data in data_sets.items()
+            for i, one in data.items()
         },
         label=f"{scenario_name} / {label}",
     )

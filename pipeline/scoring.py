@@ -7,16 +7,20 @@ import pandas as pd
 
 from pipeline.files import whole, write_json
 from pipeline.posterior_io import read_data_sets, read_posteriors
-from pipeline.scores.evaluate import ess_bulk_min, score_data_set
+from pipeline.scores.evaluate import ess_bulk_min, score_data_set, score_without_reference
 from pipeline.seeds import derive_seed
 
-COLUMNS = ["scenario", "dataset", "method", "metric", "parameter", "value", "mcse", "floor"]
+_NUMBERS = ["value", "mcse", "floor"]
+COLUMNS = ["scenario", "dataset", "method", "metric", "parameter", *_NUMBERS]
+# Spelt out, because a table without rows has no types of its own.
+_TYPES = {**dict.fromkeys(COLUMNS, "str"), "dataset": "int64", **dict.fromkeys(_NUMBERS, "float64")}
 
 
 def score_cell(
     scenario: str,
     method: str,
     root_seed: int,
+    data_sets: range,
     data_file: Path,
     draws_file: Path,
     record_file: Path,
@@ -25,24 +29,27 @@ def score_cell(
     scores_file: Path,
     status_file: Path,
 ) -> None:
-    """Write the scores of one (scenario, method), and for each data set its status and effective sample size.
+    """Write one method's scores on some data sets of a scenario, and for each its status and effective size.
 
-    A data set without two certified reference runs is not scored; its status says so.
+    A data set whose reference runs are not both certified is not scored, and its status says so. One that was
+    to have none gets the scores that need none.
     """
-    data_sets = read_data_sets(data_file)
     fits = {row["dataset"]: row for row in json.loads(record_file.read_text())["data_sets"]}
-    missing = _uncertified(reference_records)
-    posteriors = read_posteriors(draws_file)
-    first, second = (read_posteriors(file) for file in reference_files)
+    missing, referenced = _uncertified(reference_records), _data_sets(reference_records[0])
+    posteriors = read_posteriors(draws_file, data_sets)
+    first, second = (read_posteriors(file, data_sets) for file in reference_files)
     rows, statuses = [], []
-    for i, data in data_sets.items():
+    for i, data in read_data_sets(data_file, data_sets).items():
         status, reason = fits[i]["status"], fits[i]["reason"]
         if status == "ok" and i in missing:
             status, reason = "uncertified", missing[i]
         if status == "ok":
             seed = derive_seed(root_seed, scenario, i, "", "score")
             try:
-                scored = score_data_set(posteriors[i], (first[i], second[i]), data.z, seed)
+                if i in referenced:
+                    scored = score_data_set(posteriors[i], (first[i], second[i]), data.z, seed)
+                else:
+                    scored = score_without_reference(posteriors[i], data.z, seed)
                 rows += [
                     (scenario, i, method, s.metric, s.parameter, s.value, s.mcse, s.floor) for s in scored
                 ]
@@ -51,8 +58,13 @@ def score_cell(
         ess = ess_bulk_min(posteriors[i]) if i in posteriors else None
         statuses.append({"dataset": i, "status": status, "reason": reason, "ess_bulk_min": ess})
     with whole(scores_file) as temporary:
-        pd.DataFrame(rows, columns=COLUMNS).to_parquet(temporary)
+        pd.DataFrame(rows, columns=COLUMNS).astype(_TYPES).to_parquet(temporary)
     write_json(status_file, statuses)
+
+
+def _data_sets(record: Path) -> set[int]:
+    """Return the data sets of a record."""
+    return {row["dataset"] for row in json.loads(record.read_text())["data_sets"]}
 
 
 def _uncertified(reference_records: list[Path]) -> dict[int, str]:

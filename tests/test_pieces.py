@@ -86,7 +86,7 @@ def test_a_killed_job_goes_on_and_changed_inputs_are_fitted_again(fit, tmp_path)
     # A record is written last: draws without one are of a killed job.
     record = next(Path(tmp_path / "pieces").glob("1-*.json"))
     record.unlink()
-    record.with_suffix(".nc").write_bytes(b"half")
+    record.with_suffix(".npz").write_bytes(b"half")
     found = fit(lambda number, task: done.append(number) or FINISHED)
     assert done == [0, 1, 2, 1]
     np.testing.assert_array_equal(found[1].posterior.parameters["x"], np.ones((1, 4)))

@@ -2,11 +2,20 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from pipeline.files import fingerprint, whole
 from pipeline.labels.runs import Labels
 from pipeline.posterior import Posterior, Proposal
-from pipeline.posterior_io import read_data_sets, read_posteriors, write_data_sets, write_posteriors
+from pipeline.posterior_io import (
+    join_posteriors,
+    load_posterior,
+    read_data_sets,
+    read_posteriors,
+    save_posterior,
+    write_data_sets,
+    write_posteriors,
+)
 from pipeline.scenarios.base import DataSet
 
 
@@ -36,29 +45,84 @@ def make_posterior(seed, n_obs, with_proposal):
     )
 
 
+def assert_same(read, written):
+    """Compare posteriors; co-clustering is kept in single precision."""
+    np.testing.assert_array_equal(read.unconstrained, written.unconstrained)
+    np.testing.assert_array_equal(read.log_p, written.log_p)
+    assert read.parameters.keys() == written.parameters.keys()
+    for name, draws in written.parameters.items():
+        np.testing.assert_array_equal(read.parameters[name], draws)
+    assert read.memberships.keys() == written.memberships.keys()
+    for kind, batches in written.memberships.items():
+        np.testing.assert_array_equal(read.memberships[kind], batches)
+    assert (read.proposal is None) == (written.proposal is None)
+    if written.proposal is not None:
+        for name in ("log_p", "log_q", "log_q_reference"):
+            np.testing.assert_array_equal(getattr(read.proposal, name), getattr(written.proposal, name))
+    assert (read.labels is None) == (written.labels is None)
+    if written.labels is not None:
+        assert (read.labels.axes, read.labels.wall_s) == (written.labels.axes, written.labels.wall_s)
+        np.testing.assert_equal(read.labels.permutations, written.labels.permutations)
+        np.testing.assert_array_equal(read.labels.observed, written.labels.observed)
+        np.testing.assert_array_equal(read.labels.together, written.labels.together)
+        np.testing.assert_allclose(read.labels.coclustering, written.labels.coclustering, atol=1e-7)
+
+
 @pytest.mark.parametrize("with_proposal", [False, True])
 def test_posteriors_round_trip_with_unequal_sizes(tmp_path, with_proposal):
     written = {0: make_posterior(0, 5, with_proposal), 3: make_posterior(1, 9, with_proposal)}
     write_posteriors(tmp_path / "draws.nc", written)
     read = read_posteriors(tmp_path / "draws.nc")
-    assert set(read) == {0, 3}
+    assert list(read) == [0, 3]
     for i, one in written.items():
-        np.testing.assert_array_equal(read[i].unconstrained, one.unconstrained)
-        np.testing.assert_array_equal(read[i].log_p, one.log_p)
-        for name in one.parameters:
-            np.testing.assert_array_equal(read[i].parameters[name], one.parameters[name])
-        for kind in one.memberships:
-            np.testing.assert_array_equal(read[i].memberships[kind], one.memberships[kind])
-        assert (read[i].proposal is None) == (not with_proposal)
-        assert (read[i].labels is None) == (one.labels is None)
-        if one.labels is not None:
-            assert (read[i].labels.axes, read[i].labels.wall_s) == (one.labels.axes, one.labels.wall_s)
-            np.testing.assert_equal(read[i].labels.permutations, one.labels.permutations)
-            np.testing.assert_array_equal(read[i].labels.observed, one.labels.observed)
-            np.testing.assert_array_equal(read[i].labels.together, one.labels.together)
-            np.testing.assert_allclose(read[i].labels.coclustering, one.labels.coclustering, atol=1e-7)
-        if one.proposal is not None:
-            np.testing.assert_array_equal(read[i].proposal.log_q_reference, one.proposal.log_q_reference)
+        assert_same(read[i], one)
+        save_posterior(tmp_path / "one.npz", one)
+        assert_same(load_posterior(tmp_path / "one.npz"), one)
+
+
+def test_some_data_sets_are_read_without_the_others(tmp_path):
+    written = {i: make_posterior(i, 4 + i, True) for i in range(5)}
+    write_posteriors(tmp_path / "draws.nc", written)
+    read = read_posteriors(tmp_path / "draws.nc", {3, 1, 7})
+    assert list(read) == [1, 3]
+    for i, one in read.items():
+        assert_same(one, written[i])
+    assert read_posteriors(tmp_path / "draws.nc", {7}) == {}
+
+
+def test_joined_files_hold_what_one_file_would(tmp_path):
+    """Of unequal lengths, with a part that holds nothing and one whose data sets have no density."""
+    written = {i: make_posterior(i, 9 - i, with_proposal=i < 3) for i in range(5)}
+    parts = [{0: written[0]}, {}, {i: written[i] for i in (1, 2)}, {i: written[i] for i in (3, 4)}]
+    files = [tmp_path / f"{number}.nc" for number in range(len(parts))]
+    for file, part in zip(files, parts, strict=True):
+        write_posteriors(file, part)
+    join_posteriors(tmp_path / "joined.nc", files)
+    write_posteriors(tmp_path / "whole.nc", written)
+    joined, whole_file = read_posteriors(tmp_path / "joined.nc"), read_posteriors(tmp_path / "whole.nc")
+    assert list(joined) == list(whole_file) == [0, 1, 2, 3, 4]
+    for i, one in written.items():
+        assert_same(joined[i], one)
+    for group in ("posterior", "unconstrained_posterior", "sample_stats", "membership", "proposal"):
+        tables = [
+            xr.load_dataset(tmp_path / f"{name}.nc", group=group, engine="h5netcdf")
+            for name in ("joined", "whole")
+        ]
+        xr.testing.assert_identical(*tables)
+
+
+def test_runs_with_fewer_chains_or_draws_lose_their_padding(tmp_path):
+    """A method that falls back on NUTS has four chains where it did, and one elsewhere."""
+    rng = np.random.default_rng(0)
+    written = {}
+    for i, shape in enumerate([(1, 8), (4, 6)]):
+        draws = rng.normal(size=(*shape, 2))
+        written[i] = Posterior(
+            {"x": draws}, draws, rng.normal(size=shape), {"membership": rng.random((3, 4, 2))}
+        )
+    write_posteriors(tmp_path / "draws.nc", written)
+    for i, one in read_posteriors(tmp_path / "draws.nc").items():
+        assert_same(one, written[i])
 
 
 def test_a_proposal_may_be_missing_for_some_data_sets(tmp_path):

@@ -63,6 +63,7 @@ def run(tmp_path):
         scenario="s",
         method="m",
         root_seed=1,
+        data_sets=range(5),
         data_file=tmp_path / "data.nc",
         draws_file=tmp_path / "draws/s/m.nc",
         record_file=tmp_path / "fits/s/m.json",

@@ -101,6 +101,8 @@ class Method(abc.ABC):
     """
 
     name: ClassVar[str]
+    # Whether it fits data sets without a reference too: for methods that take far less time than one.
+    fits_all: ClassVar[bool] = False
 
     def obstacle(self, scenario: Scenario) -> str:
         """Return why the method cannot be applied to a scenario at all, or nothing where it can."""
@@ -125,6 +127,7 @@ class TrainedMethod(Method):
     """
 
     network_of: ClassVar[str] = ""
+    fits_all: ClassVar[bool] = True
 
     @abc.abstractmethod
     def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:

@@ -11,8 +11,8 @@ from pipeline.errors import UserError
 from pipeline.job_costs import read_job_costs
 from pipeline.report.checked import Networks, read_networks
 from pipeline.report.examples import Example, read_examples
+from pipeline.scores.referenced import REFERENCE_METHODS, has_reference
 
-REFERENCE_METHODS = ("reference-1", "reference-2")
 PHASES = ("build", "train", "warmup", "sample", "infer", "correct")
 STATUSES = ("ok", "failed", "timeout", "uncertified")
 
@@ -68,7 +68,8 @@ class Run:
 
     Attributes:
         folder: where they were read from.
-        scores: one row a number (scores.parquet).
+        scores: one row a number (scores.parquet), of data sets that were to have a reference.
+        truth_scores: the same of those that were not, which are scored against the truth alone.
         timings: one row a phase of a fit (timings.csv); ``dataset`` is missing for builds.
         status: one row a fit (status.csv).
         certificates: one row an attempt at a reference run (certificates.csv).
@@ -80,6 +81,7 @@ class Run:
 
     folder: Path
     scores: pd.DataFrame
+    truth_scores: pd.DataFrame
     timings: pd.DataFrame
     status: pd.DataFrame
     certificates: pd.DataFrame
@@ -115,9 +117,11 @@ def read_run(folder: Path) -> Run:
     tables = {name: _read_table(folder / name, columns) for name, columns in _COLUMNS.items()}
     examples_file = folder / "examples.nc"
     scores, status = tables["scores.parquet"], tables["status.csv"]
+    with_reference = has_reference(scores, status)
     return Run(
         folder=folder,
-        scores=scores,
+        scores=scores[with_reference].reset_index(drop=True),
+        truth_scores=scores[~with_reference].reset_index(drop=True),
         timings=tables["timings.csv"],
         status=status,
         certificates=tables["certificates.csv"],

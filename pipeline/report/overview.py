@@ -11,6 +11,7 @@ from pipeline.report.cells import short
 from pipeline.report.inputs import Run
 from pipeline.report.scoring import METRICS, VERDICT_MEANINGS, Judgement, limit_share
 from pipeline.report.sentences import YARDSTICK, Finding, answer, join, method_sentence
+from pipeline.scores.referenced import has_reference
 
 FEW_DATA_SETS = 5
 COMMON_METRIC = "wasserstein1_sd"  # shown in every cell, so that cells can be compared
@@ -124,7 +125,8 @@ def _finding(
     return Finding(
         scenario=scenario,
         label=judgement.label,
-        n_tried=judgement.n_scored + judgement.n_failed,
+        n_tried=judgement.n_scored + judgement.n_failed + judgement.n_unreferenced,
+        n_unreferenced=judgement.n_unreferenced,
         n_failed=judgement.n_failed,
         speedup=speedup,
         mean_error=by_metric.get("mean_error_sd", math.nan),
@@ -175,7 +177,10 @@ def _column_note(run: Run, scenario: str) -> str:
     here = run.status[run.status["scenario"] == scenario]
     n = here["dataset"].nunique()
     uncertified = here[here["status"] == "uncertified"]["dataset"].nunique()
-    text = f"{n} data set{'' if n == 1 else 's'}"
+    text = f"{n:,} data set{'' if n == 1 else 's'}"
+    n_referenced = here[has_reference(here, run.status)]["dataset"].nunique()
+    if n_referenced < n:
+        text += f", {n_referenced} with a reference"
     return f"{text}, {uncertified} uncertified" if uncertified else text
 
 
@@ -187,7 +192,7 @@ def _footnote(run: Run, rows: Sequence[OverviewRow]) -> str:
     few = [
         scenario
         for i, scenario in enumerate(run.scenarios)
-        if 0 < max((row.findings[i].n_tried for row in rows), default=0) < FEW_DATA_SETS
+        if 0 < max((_n_judged(row.findings[i]) for row in rows), default=0) < FEW_DATA_SETS
     ]
     if few:
         texts.append(
@@ -197,8 +202,12 @@ def _footnote(run: Run, rows: Sequence[OverviewRow]) -> str:
     return " ".join(texts)
 
 
+def _n_judged(finding: Finding) -> int:
+    return finding.n_tried - finding.n_unreferenced
+
+
 def _notices(run: Run) -> list[str]:
-    if run.scores.empty:
+    if run.scores.empty and run.truth_scores.empty:
         return ["Nothing was scored in this run. The reasons stand under Failures."]
     if YARDSTICK not in run.methods:
         return ["NUTS is not among this run’s methods, so no speedup can be given."]

@@ -15,6 +15,7 @@ from pipeline.report.scoring import METRICS, VERDICT_WORDS, judge_all, summarise
 from pipeline.report.sections import classification_section, posterior_section, time_section
 from pipeline.report.style import VERDICT_GLYPHS, marks
 from pipeline.scores.break_even import break_even
+from pipeline.scores.referenced import has_reference
 
 TITLE = "Which fast approximation may replace Stan’s MCMC, how much faster is it, and when does it break?"
 SECTIONS = (
@@ -56,7 +57,7 @@ def render_html(run: Run) -> str:
     judgements = judge_all(run.scores, run.status, summary)
     factors, break_evens = run_speedups(run), break_even(run.timings)
     rows = marks(run.methods)
-    present = set(run.scores["metric"])
+    present = set(run.scores["metric"]) | set(run.truth_scores["metric"])
     has_networks = bool(run.networks) or len(break_evens) > 0
     labels = label_section(run, summary, rows)
     glossary = make_glossary(
@@ -86,6 +87,7 @@ def render_html(run: Run) -> str:
             "reasons": tables.verdict_reasons(judgements),
             "aggregates": tables.aggregates(summary),
             "classification": tables.classification(summary),
+            "without_reference": tables.without_reference(run),
             "timings": tables.timings(cost_rows(run, factors)),
             "stages": tables.stages(stage_rows(run)),
             "failures": tables.failures(run),
@@ -129,10 +131,16 @@ def _failures_summary(run: Run) -> str:
     )
     uncertified = len(attempts[~attempts["certified"]][["scenario", "dataset"]].drop_duplicates())
     n_sets = len(attempts[["scenario", "dataset"]].drop_duplicates())
-    return (
+    text = (
         f"{failed} of {_count(len(fits), 'fit')} failed or timed out. Without a certified reference: "
         f"{uncertified} of {_count(n_sets, 'data set')}; on those no method is scored."
     )
+    n_all = len(fits[["scenario", "dataset"]].drop_duplicates())
+    if (
+        rest := n_all - len(fits[has_reference(fits, run.status)][["scenario", "dataset"]].drop_duplicates())
+    ) > 0:
+        text += f" For {_count(rest, 'further data set')} no reference was to be made: that is no failure."
+    return text
 
 
 def _count(n: int, noun: str) -> str:

@@ -40,8 +40,9 @@ class Judgement:
     Attributes:
         label: "indistinguishable", "close", "biased", "failed" or "unscored".
         reasons: what keeps the method from a better word.
-        n_scored: data sets scored.
+        n_scored: data sets scored against a reference.
         n_failed: data sets whose fit failed or timed out.
+        n_unreferenced: data sets fitted that were to have no reference.
         decisive: the judged scores as rows of the summary with their ``limit``, the furthest along it first.
     """
 
@@ -49,6 +50,7 @@ class Judgement:
     reasons: str
     n_scored: int
     n_failed: int
+    n_unreferenced: int
     decisive: tuple[dict[str, Any], ...]
 
 
@@ -94,7 +96,12 @@ def judge_all(
         own = summary[(summary["scenario"] == row["scenario"]) & (summary["method"] == row["method"])]
         decisive = _along_limit(own[own["parameter"] == ""])
         out[row["scenario"], row["method"]] = Judgement(
-            row["verdict"], row["reasons"], row["n_scored"], row["n_failed"], decisive
+            row["verdict"],
+            row["reasons"],
+            row["n_scored"],
+            row["n_failed"],
+            row["n_unreferenced"],
+            decisive,
         )
     return out
 

@@ -19,7 +19,8 @@ class Finding:
     Attributes:
         scenario: its name.
         label: the verdict.
-        n_tried, n_failed: fits on data sets with a certified reference (or failed), and how many failed.
+        n_tried, n_failed: fits on data sets but those with an uncertified reference (unless they failed), and
+            how many failed.
         speedup: by wall time, its low and its high (NaN for a single data set); None where unknown.
         mean_error: root mean square error of posterior means, in sds; NaN where unknown.
         log_sd_ratio: root mean square of the log ratio of posterior sds; NaN where unknown.
@@ -27,6 +28,7 @@ class Finding:
         worst: title, value and limit of the judged score furthest beyond its limit; None where none is.
         pays_from: number of data sets from which training has paid for itself, infinite where it never does;
             None for a method that is not trained.
+        n_unreferenced: fits, among those tried, on data sets that were to have no reference.
     """
 
     scenario: str
@@ -39,6 +41,7 @@ class Finding:
     mean_log_sd_ratio: float
     worst: tuple[str, float, float] | None
     pays_from: float | None = None
+    n_unreferenced: int = 0
 
 
 class Judged(Protocol):

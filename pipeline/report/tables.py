@@ -10,6 +10,8 @@ from pipeline.job_costs import share_out
 from pipeline.report.cells import Column, Table, make_table, number, seconds
 from pipeline.report.inputs import REFERENCE_METHODS, Run
 from pipeline.report.scoring import LABEL_NAMES, METRICS, VERDICT_WORDS, Judgement, kind_of
+from pipeline.scores.aggregate import aggregate
+from pipeline.scores.referenced import has_reference
 
 MAX_ROWS = 1500  # rows of one table; what is left out stands in scores.csv, and the table says so
 MAX_WORST = 60
@@ -106,7 +108,8 @@ def fits(run: Run) -> Table:
         worst = part.assign(size=part["value"].abs()).groupby(keys)["size"].max()
         wide = wide.join(worst.rename(name), how="outer")
     wall = run.timings.dropna(subset=["dataset"]).groupby(keys)["wall_s"].sum()
-    status = run.status[~run.status["method"].isin(REFERENCE_METHODS)]
+    scored_here = has_reference(run.status, run.status) | (run.status["status"] != "ok")
+    status = run.status[~run.status["method"].isin(REFERENCE_METHODS) & scored_here]
     table = status.join(wide, on=keys).join(wall, on=keys)
     names = [name for name in METRICS if name in wide.columns and wide[name].notna().any()]
     shown = _limited(table, names)
@@ -122,7 +125,35 @@ def fits(run: Run) -> Table:
     if len(shown) < len(table):
         note += f" {len(shown):,} of {len(table):,} fits are shown, the worst by sliced_wasserstein;"
         note += " all stand in scores.csv."
+    if not scored_here.all():
+        note += f" {int((~scored_here).sum()):,} fits to data sets without a reference are left out."
     return make_table("fits", "Every fit", columns, shown, note=note, empty="No method was run.")
+
+
+def without_reference(run: Run) -> Table:
+    """Aggregates over the data sets that were to have no reference: scores that need none."""
+    scores = run.truth_scores
+    summary = aggregate(scores)
+    keys = ["scenario", "method", "metric"]
+    limits = scores["metric"].map(lambda name: METRICS[name].threshold).astype(float)
+    beyond = (scores["value"] > limits).where(limits.notna()).astype(float)
+    shares = beyond.groupby([scores[key] for key in keys]).mean().rename("beyond")
+    return make_table(
+        "without-reference",
+        "Data sets without a reference, by scenario, method and metric",
+        (
+            _SCENARIO,
+            _METHOD,
+            Column("metric", "Metric", filtered=True, links=True),
+            *_VALUES[:2],
+            Column("beyond", "Beyond its threshold", "percent"),
+            Column("n_datasets", "Data sets", "integer", term="data-set"),
+        ),
+        summary.join(shares, on=keys),
+        note="Against the truth, which no method knows where components overlap. Beyond its threshold: share "
+        f"of data sets with a pareto_k above {METRICS['pareto_k'].threshold:g}.",
+        empty="Every data set was to have a reference.",
+    )
 
 
 def worst(run: Run) -> Table:

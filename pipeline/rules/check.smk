@@ -16,7 +16,7 @@ rule check:
     # JAX spreads over all cores by itself.
     threads: workflow.cores
     params:
-        scenario_settings=prior_settings,
+        scenario_settings=scenario_settings,
         checks_settings=json.dumps(config.get("checks", {}), sort_keys=True),
     script:
         "../scripts/check.py"

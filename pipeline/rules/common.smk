@@ -8,6 +8,7 @@ from filelock import FileLock, Timeout
 from pipeline.config import check_config
 from pipeline.errors import UserError
 from pipeline.methods.base import TrainedMethod
+from pipeline.scenarios import SIZES
 from pipeline.sources import sources_of
 
 # Numerical libraries must not spread over cores behind the scheduler's back.
@@ -21,6 +22,7 @@ except UserError as error:
 
 RUN = f"results/{CONFIG.run}"
 REFERENCE_RUNS = (1, 2)
+FITS = [f"reference-{run}" for run in REFERENCE_RUNS]
 PROGRAM_OF = {
     name: s.stan_program.removesuffix(".stan") for name, s in CONFIG.scenarios.items()
 }
@@ -47,19 +49,14 @@ wildcard_constraints:
     method="|".join(CONFIG.methods),
     program="[A-Za-z0-9_]+",
     reference_run="1|2",
+    shard="[0-9]+",
 
 
 def scenario_settings(wildcards):
-    """Return what a scenario's data depend on, as text that Snakemake compares between runs."""
+    """Return what each data set depends on, however many there are, as text that Snakemake compares."""
     block = {**config["scenarios"][wildcards.scenario], "seed": CONFIG.seed}
-    return json.dumps(block, sort_keys=True)
-
-
-def prior_settings(wildcards):
-    """Return what a network depends on: the scenario, however many data sets are fitted."""
-    block = json.loads(scenario_settings(wildcards))
-    block.pop("n_datasets", None)
-    return json.dumps(block, sort_keys=True)
+    own = {key: value for key, value in block.items() if key not in SIZES}
+    return json.dumps(own, sort_keys=True)
 
 
 def method_settings(wildcards):
@@ -124,6 +121,43 @@ def first_reference(wildcards):
     ):
         return []
     return f"{RUN}/draws/{wildcards.scenario}/reference-1.nc"
+
+
+def fit_of(wildcards):
+    """Return the name of a method, or of a reference run."""
+    return wildcards.get("method") or f"reference-{wildcards.reference_run}"
+
+
+def all_data_sets(wildcards):
+    """Return the first data set that is fitted or scored, and the one after the last."""
+    shards = CONFIG.shards(wildcards.scenario, fit_of(wildcards))
+    return [shards[0].start, shards[-1].stop]
+
+
+def shard_of(wildcards):
+    """Return the first data set of a shard, and the one after its last."""
+    shard = CONFIG.shards(wildcards.scenario, fit_of(wildcards))[int(wildcards.shard)]
+    return [shard.start, shard.stop]
+
+
+def each_shard(folder, cell, extension):
+    """Return a file for each shard of a cell, "scenario/method" or "scenario/reference-1"."""
+    shards = CONFIG.shards(*cell.split("/"))
+    return [f"{RUN}/shards/{i}/{folder}/{cell}.{extension}" for i in range(len(shards))]
+
+
+def each_score(extension):
+    """Return the scores of every (scenario, method): a file each, or one for each of its shards."""
+    files = []
+    for scenario, method in CONFIG.cells:
+        cell = f"{scenario}/{method}"
+        sharded = len(CONFIG.shards(scenario, method)) > 1
+        files += (
+            each_shard("scores", cell, extension)
+            if sharded
+            else [f"{RUN}/scores/{cell}.{extension}"]
+        )
+    return files
 
 
 def each_cell(pattern):

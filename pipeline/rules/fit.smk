@@ -1,4 +1,4 @@
-# Every method on every data set, timed: such a job takes all cores, so it has no neighbour.
+# Every method on its data sets, timed: such a job takes all cores, so it has no neighbour.
 
 
 rule fit:
@@ -23,5 +23,18 @@ rule fit:
         pieces=f"{RUN}/pieces/{{scenario}}/{{method}}",
         scenario_settings=scenario_settings,
         method_settings=method_settings,
+        data_sets=all_data_sets,
+        n_references=lambda wildcards: CONFIG.n_references[wildcards.scenario],
     script:
         "../scripts/fit.py"
+
+
+use rule fit as fit_shard with:
+    output:
+        draws=temp(f"{RUN}/shards/{{shard}}/draws/{{scenario}}/{{method}}.nc"),
+        record=temp(f"{RUN}/shards/{{shard}}/fits/{{scenario}}/{{method}}.json"),
+    log:
+        f"{RUN}/logs/fit/{{scenario}}-{{method}}-{{shard}}.log",
+    params:
+        pieces=f"{RUN}/pieces/{{scenario}}/{{method}}/{{shard}}",
+        data_sets=shard_of,

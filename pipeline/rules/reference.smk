@@ -1,4 +1,4 @@
-# Two independent certified NUTS runs of every data set: the yardstick, and its own noise.
+# Two independent certified NUTS runs of each data set: the yardstick, and its own noise.
 
 
 rule reference:
@@ -18,5 +18,21 @@ rule reference:
         pieces=f"{RUN}/pieces/{{scenario}}/reference-{{reference_run}}",
         scenario_settings=scenario_settings,
         reference_settings=json.dumps(config.get("reference", {}), sort_keys=True),
+        data_sets=all_data_sets,
     script:
         "../scripts/reference.py"
+
+
+use rule reference as reference_shard with:
+    output:
+        draws=temp(
+            f"{RUN}/shards/{{shard}}/draws/{{scenario}}/reference-{{reference_run}}.nc"
+        ),
+        record=temp(
+            f"{RUN}/shards/{{shard}}/fits/{{scenario}}/reference-{{reference_run}}.json"
+        ),
+    log:
+        f"{RUN}/logs/reference/{{scenario}}-{{reference_run}}-{{shard}}.log",
+    params:
+        pieces=f"{RUN}/pieces/{{scenario}}/reference-{{reference_run}}/{{shard}}",
+        data_sets=shard_of,

@@ -24,14 +24,25 @@ rule score:
         "../envs/latentbench.yaml"
     params:
         seed=CONFIG.seed,
+        data_sets=all_data_sets,
     script:
         "../scripts/score.py"
 
 
+use rule score as score_shard with:
+    output:
+        scores=f"{RUN}/shards/{{shard}}/scores/{{scenario}}/{{method}}.parquet",
+        status=f"{RUN}/shards/{{shard}}/scores/{{scenario}}/{{method}}.json",
+    log:
+        f"{RUN}/logs/score/{{scenario}}-{{method}}-{{shard}}.log",
+    params:
+        data_sets=shard_of,
+
+
 rule collect:
     input:
-        scores=each_cell("scores/{scenario}/{method}.parquet"),
-        status=each_cell("scores/{scenario}/{method}.json"),
+        scores=each_score("parquet"),
+        status=each_score("json"),
         records=each_cell("fits/{scenario}/{method}.json"),
         references=each_reference("fits/{scenario}/reference-{reference_run}.json"),
         networks=network_records,

@@ -15,7 +15,7 @@ rule train:
     threads: workflow.cores
     params:
         work_file=f"{RUN}/pieces/{{scenario}}/{{method}}.checkpoint",
-        scenario_settings=prior_settings,
+        scenario_settings=scenario_settings,
         method_settings=method_settings,
     script:
         "../scripts/train.py"

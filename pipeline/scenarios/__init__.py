@@ -14,7 +14,10 @@ from pipeline.errors import UserError
 from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.settings import construct, did_you_mean
 
-__all__ = ["DataSet", "Scenario", "get_scenario", "scenario_classes", "scenario_names"]
+# Keys of a scenario's block that say how much of it a run takes, and nothing about the scenario itself.
+SIZES = ("n_datasets", "n_references")
+
+__all__ = ["SIZES", "DataSet", "Scenario", "get_scenario", "scenario_classes", "scenario_names"]
 
 
 def scenario_names() -> list[str]:
@@ -50,14 +53,16 @@ def get_scenario(name: str, settings: Mapping[str, Any] | None = None) -> Scenar
     Args:
         name: the block's key under ``scenarios``.
         settings: the block. ``type`` names the scenario's class where it is not `name` itself, as in
-            ``my-data: {type: custom, file: my.csv, ...}``; all other keys are the class's settings.
+            ``my-data: {type: custom, file: my.csv, ...}``; ``SIZES`` are left out, and all other keys are
+            the class's settings.
 
     Raises:
         UserError: an unknown class or setting (with the closest name), a setting of a wrong type or value,
             a setting missing, or whatever else the class refuses, such as a file that is not there.
     """
     where = f"scenarios.{name}"
-    values = dict(settings or {})  # an empty block of YAML is None
+    # An empty block of YAML is None.
+    values = {key: value for key, value in (settings or {}).items() if key not in SIZES}
     key = f"{where}.type" if "type" in values else where
     kind = values.pop("type", name)
     classes = scenario_classes()

@@ -7,6 +7,7 @@ its expected value under the reference, that is, with every unknown label drawn 
 membership; for ece, the share of correct assignments is the expected one.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -128,6 +129,26 @@ def bootstrap_variance(
     pieces = min(N_RESAMPLES, 1 + N_RESAMPLES * batches[0].size // 2_000_000)
     replicates = [score(np.tensordot(part, batches, axes=1)) for part in np.array_split(weights, pieces)]
     return float(np.var(np.concatenate(replicates), ddof=1)) * n_batches / (n_batches - 1)
+
+
+def truth_scores(
+    method: Float[np.ndarray, "batch obs component"], truth: Int[np.ndarray, " obs"], *, seed: int
+) -> dict[str, Estimate]:
+    """Return the scores of a method's memberships that need the truth alone, as ``membership_scores`` does.
+
+    Raises:
+        ValueError: the numbers of observations differ, or a label is no component.
+    """
+    if method.shape[1] != len(truth):
+        raise ValueError(f"memberships of {method.shape[1]} observations, of which there are {len(truth)}")
+    rng, target = np.random.default_rng(seed), one_hot(truth, method.shape[-1])
+    return {
+        name: Estimate(
+            float(function(method.mean(axis=0), target)),
+            math.sqrt(bootstrap_variance(method, lambda p, f=function: f(p, target), rng)),
+        )
+        for name, function in AGAINST_TARGET.items()
+    }
 
 
 def membership_scores(

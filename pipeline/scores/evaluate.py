@@ -16,7 +16,7 @@ from pipeline.scores.agreement import (
     wasserstein1_sd,
 )
 from pipeline.scores.c2st import c2st
-from pipeline.scores.classification import membership_scores
+from pipeline.scores.classification import membership_scores, truth_scores
 from pipeline.scores.density import kl_to_reference, pareto_k
 from pipeline.scores.label_switching import label_scores, missed_mass
 from pipeline.scores.metrics import METRICS
@@ -150,6 +150,29 @@ def score_data_set(
         ValueError: as ``DataSetScorer.score``.
     """
     return DataSetScorer(reference, truth_z, seed).score(method)
+
+
+def score_without_reference(
+    method: Posterior, truth_z: Int[np.ndarray, " obs"] | None, seed: int
+) -> list[ScoreRow]:
+    """Return the scores that need no reference: memberships against the truth where it is known, and k-hat.
+
+    None of them has a floor.
+
+    Raises:
+        ValueError: draws that are not finite.
+    """
+    if not all(np.isfinite(draws).all() for draws in method.parameters.values()):
+        raise ValueError("some draws are not finite")
+    rows = []
+    if method.proposal is not None:
+        estimate = pareto_k(method.proposal.log_p - method.proposal.log_q)
+        rows.append(ScoreRow("pareto_k", "", *estimate, floor=math.nan))
+    if truth_z is not None:
+        for kind, batches in method.memberships.items():
+            found = truth_scores(batches, truth_z, seed=seed)
+            rows += [ScoreRow(f"{kind}_{name}", "", *one, floor=math.nan) for name, one in found.items()]
+    return rows
 
 
 def ess_bulk_min(posterior: Posterior) -> float:

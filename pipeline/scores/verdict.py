@@ -11,6 +11,8 @@ failed
 unscored
     No data set had a certified reference.
 
+Failures count on all data sets, also on those without a reference, on which nothing else is judged.
+
 Judged are the metrics with a ``close`` limit, which all methods have: mean_error_sd, log_sd_ratio,
 wasserstein1_sd, sliced_wasserstein, c2st, and excess_log_loss and total_variation of the memberships.
 Three standard errors keep the chance low that one of these seven to nine accuses an exact method. The
@@ -25,6 +27,7 @@ import pandas as pd
 
 from pipeline.scores.aggregate import aggregate
 from pipeline.scores.metrics import METRICS
+from pipeline.scores.referenced import has_reference
 
 NOISE_SE = 3.0
 MAX_FAILED_SHARE = 0.2
@@ -45,20 +48,21 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def verdict(summary: pd.DataFrame, n_scored: int, n_failed: int) -> Verdict:
+def verdict(summary: pd.DataFrame, n_scored: int, n_failed: int, n_unreferenced: int = 0) -> Verdict:
     """Judge one method in one scenario.
 
     Args:
         summary: its rows of ``aggregate``.
-        n_scored: number of data sets scored.
+        n_scored: number of data sets scored against a reference.
         n_failed: number of data sets whose fit failed or timed out.
+        n_unreferenced: number of data sets fitted that were to have no reference.
     """
-    n_tried = n_scored + n_failed
-    if n_tried == 0:
-        return Verdict("unscored", ("no data set has a certified reference",))
+    n_tried = n_scored + n_failed + n_unreferenced
     failures = (f"{n_failed} of {n_tried} fits failed",) if n_failed else ()
-    if n_scored == 0 or n_failed / n_tried > MAX_FAILED_SHARE:
+    if n_failed and (n_failed / n_tried > MAX_FAILED_SHARE or n_scored + n_unreferenced == 0):
         return Verdict("failed", failures)
+    if n_scored == 0:
+        return Verdict("unscored", ("no data set has a certified reference",))
 
     above_limit: list[tuple[float, str]] = []
     above_noise: list[tuple[float, str]] = []
@@ -84,22 +88,29 @@ def verdicts(scores: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
     """Judge every method in every scenario.
 
     Args:
-        scores: the columns of scores.csv.
+        scores: the columns of scores.csv; those of data sets without a reference are passed over.
         status: the columns of status.csv; only methods named here are judged, in this order. Data sets
-            without a certified reference count neither for nor against a method.
+            without a certified reference count neither for nor against a method, unless it failed.
 
     Returns:
-        A row for each scenario and method: n_scored, n_failed, verdict, reasons (joined by "; ").
+        A row for each scenario and method: n_scored, n_failed, n_unreferenced, verdict, reasons (joined by
+        "; ").
     """
-    summary = aggregate(scores)
+    summary = aggregate(scores[has_reference(scores, status)])
+    with_reference = has_reference(status, status)
     rows = []
     for scenario, method in status[["scenario", "method"]].drop_duplicates().itertuples(index=False):
         own = summary.query("scenario == @scenario and method == @method")
-        outcomes = status.query("scenario == @scenario and method == @method")["status"].to_list()
-        n_scored, n_failed = outcomes.count("ok"), outcomes.count("failed") + outcomes.count("timeout")
-        judged = verdict(own, n_scored, n_failed)
-        rows.append((scenario, method, n_scored, n_failed, judged.label, "; ".join(judged.reasons)))
-    return pd.DataFrame(rows, columns=["scenario", "method", "n_scored", "n_failed", "verdict", "reasons"])
+        here = (status["scenario"] == scenario) & (status["method"] == method)
+        outcome = status["status"][here]
+        n_failed = int(outcome.isin(["failed", "timeout"]).sum())
+        n_scored = int(((outcome == "ok") & with_reference[here]).sum())
+        n_unreferenced = int(((outcome == "ok") & ~with_reference[here]).sum())
+        judged = verdict(own, n_scored, n_failed, n_unreferenced)
+        counts = (n_scored, n_failed, n_unreferenced)
+        rows.append((scenario, method, *counts, judged.label, "; ".join(judged.reasons)))
+    columns = ["n_scored", "n_failed", "n_unreferenced", "verdict", "reasons"]
+    return pd.DataFrame(rows, columns=["scenario", "method", *columns])
 
 
 def _worst_first(findings: list[tuple[float, str]]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Fit every data set of a scenario by one method, timed."""
+"""Fit a scenario's data sets, or a shard of them, by one method, timed."""
 
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ with job(snakemake):
         scenario_settings=snakemake.params.scenario_settings,
         method_name=snakemake.wildcards.method,
         method_settings=snakemake.params.method_settings,
+        data_sets=range(*snakemake.params.data_sets),
+        n_references=snakemake.params.n_references,
         data_file=Path(snakemake.input.data),
         model_file=Path(snakemake.input.model),
         reference_files=(first, second),

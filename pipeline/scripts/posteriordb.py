@@ -17,12 +17,13 @@ with job(snakemake):
     shutil.rmtree(folder, ignore_errors=True)
     for name, block in snakemake.params.scenarios.items():
         record = json.loads((run / "fits" / name / "reference-1.json").read_text())
+        references = read_posteriors(run / "draws" / name / "reference-1.nc")
         written += write_database(
             folder,
             name,
-            get_scenario(name, {key: v for key, v in block.items() if key != "n_datasets"}),
-            read_data_sets(run / "data" / f"{name}.nc"),
-            read_posteriors(run / "draws" / name / "reference-1.nc"),
+            get_scenario(name, block),
+            read_data_sets(run / "data" / f"{name}.nc", references),
+            references,
             {one["dataset"]: one["extra"][-1] for one in record["data_sets"] if one["extra"]},
             construct(Reference, snakemake.params.reference, "reference"),
             snakemake.params.seed,

@@ -1,4 +1,4 @@
-"""Sample one reference run of every data set, and certify it."""
+"""Sample one reference run of a scenario's data sets, or of a shard of them, and certify it."""
 
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ with job(snakemake):
         scenario_settings=snakemake.params.scenario_settings,
         reference_settings=snakemake.params.reference_settings,
         number=int(snakemake.wildcards.reference_run),
+        data_sets=range(*snakemake.params.data_sets),
         data_file=Path(snakemake.input.data),
         model_file=Path(snakemake.input.model),
         pieces=pieces,

@@ -1,4 +1,4 @@
-"""Score one method on every data set of a scenario."""
+"""Score one method on a scenario's data sets, or on a shard of them."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ with job(snakemake):
         scenario=snakemake.wildcards.scenario,
         method=snakemake.wildcards.method,
         root_seed=snakemake.params.seed,
+        data_sets=range(*snakemake.params.data_sets),
         data_file=Path(snakemake.input.data),
         draws_file=Path(snakemake.input.draws),
         record_file=Path(snakemake.input.record),

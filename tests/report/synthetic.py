@@ -69,6 +69,7 @@ def write_run(
     methods: Iterable[str] = METHODS,
     failures: dict[tuple[str, str], float] | None = None,
     uncertified: dict[str, float] | None = None,
+    unreferenced: dict[tuple[str, str], int] | None = None,
     with_examples: bool = True,
     seed: int = 1,
 ) -> Path:
@@ -80,6 +81,7 @@ def write_run(
         methods: which methods take part.
         failures: share of data sets that fail, by (scenario, method); a plausible few by default.
         uncertified: share of data sets whose reference fails, by scenario.
+        unreferenced: number of further data sets, without a reference, by (scenario, method).
         with_examples: whether to write examples.nc.
         seed: of the random generator.
     """
@@ -96,6 +98,11 @@ def write_run(
             for method in methods:
                 failed = rng.random() < failures.get((made.name, method), 0.0)
                 _fit(rows, made, dataset, method, certified, failed, rng)
+        for (scenario, method), n_further in (unreferenced or {}).items():
+            for dataset in range(
+                made.n_datasets, made.n_datasets + n_further if scenario == made.name else 0
+            ):
+                _fit_without_reference(rows, made, dataset, method, rng)
     folder.mkdir(parents=True, exist_ok=True)
     _write_tables(folder, rows)
     _write_logs(folder / "logs")
@@ -185,6 +192,18 @@ def _fit(
                 floor = exact.get(metric, 0.0005)
                 value = loss + floor if metric == "excess_log_loss" else floor + sign * loss
                 add(f"{kind}_{metric}", "", value + rng.normal(0, 0.001), 0.02, floor)
+
+
+def _fit_without_reference(
+    rows: _Rows, made: Made, dataset: int, method: str, rng: np.random.Generator
+) -> None:
+    wall_s = 0.05 * rng.lognormal(0, 0.1)
+    rows.timings.append((made.name, dataset, method, "infer", wall_s, wall_s, 1000, 900.0))
+    rows.status.append((made.name, dataset, method, "ok", ""))
+    scores = {"pareto_k": 0.5 + 0.4 * (dataset % 2)}
+    scores |= {f"{kind}_accuracy": 0.8 + rng.normal(0, 0.02) for kind in made.kinds}
+    for metric, value in scores.items():
+        rows.scores.append((made.name, dataset, method, metric, "", value, np.nan, np.nan))
 
 
 def _write_tables(folder: Path, rows: _Rows) -> None:
