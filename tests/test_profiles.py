@@ -29,14 +29,7 @@ def test_timed_jobs_and_no_others_have_a_node_to_themselves():
 @pytest.mark.slow
 def test_snakemake_plans_with_the_slurm_profile():
     pytest.importorskip("snakemake_executor_plugin_slurm")
-    arguments = [
-        "--profile",
-        "profiles/slurm",
-        "--dry-run",
-        "--configfile",
-        "config/smoke.yaml",
-        "--forceall",
-    ]
+    arguments = ["--profile", "profiles/slurm", "--configfile", "config/smoke.yaml", "--forceall", "-n"]
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments],
         cwd=ROOT,
