@@ -6,6 +6,7 @@ the methods (methods without draws are left out):
     observed (obs)                                     mean of each observation's replicates
     true_component (obs)                               true component from 0, or -1 where unknown
     truth (parameter)                                  true value of each scalar parameter, or NaN
+    sizes (dataset)                                    observations of each data set of the scenario
     draws (source, parameter, draw)                    thinned draws, padded with NaN
     membership_<kind> (source, obs, component)         P(z_n = k | y), NaN where a method gives none
 
@@ -13,7 +14,7 @@ where labels are exchangeable, the variables of ``label_examples``; and the attr
 and ``all_obs`` (the data set's length before a long one was cut).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class ExampleInput:
         observed: one number an observation, to plot.
         reference: the certified reference.
         methods: the posteriors by method; leave out what failed.
+        sizes: the number of observations of every data set of the scenario, by its number.
     """
 
     dataset: int
@@ -50,6 +52,7 @@ class ExampleInput:
     observed: Float[np.ndarray, " obs"]
     reference: Posterior
     methods: Mapping[str, Posterior]
+    sizes: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Example:
         true_component: from 0, or -1 where unknown.
         memberships: by kind ("membership", "filtering", "smoothing").
         all_obs: length of the data set, of which the first ``observed.size`` are kept.
+        sizes: the number of observations of every data set of the scenario, by its number.
         labels: what is shown of label switching, where labels are exchangeable.
     """
 
@@ -80,6 +84,7 @@ class Example:
     true_component: Int[np.ndarray, " obs"]
     memberships: dict[str, Float[np.ndarray, "source obs component"]]
     all_obs: int
+    sizes: Int[np.ndarray, " dataset"]
     labels: LabelExample | None = None
 
 
@@ -119,6 +124,7 @@ def _to_dataset(example: ExampleInput) -> xr.Dataset:
         "observed": ("obs", example.observed[:kept]),
         "true_component": ("obs", z.astype(np.int32)),
         "truth": ("parameter", _true_scalars(example.data, parameters)),
+        "sizes": ("dataset", np.asarray(example.sizes, dtype=np.int32)),
         "draws": (("source", "parameter", "draw"), _stacked(sources, parameters)),
         **label_variables(sources, example.observed),
     }
@@ -153,6 +159,7 @@ def _from_dataset(data: xr.Dataset) -> Example:
             if str(name).startswith(prefix)
         },
         all_obs=int(data.attrs["all_obs"]),
+        sizes=data["sizes"].values,
         labels=read_labels(data),
     )
 

@@ -18,6 +18,7 @@ from pipeline.report.inputs import Run
 from pipeline.report.pair_figures import pair_figures
 from pipeline.report.scoring import KINDS, LABEL_NAMES, METRICS, kind_of
 from pipeline.report.sentences import YARDSTICK
+from pipeline.report.size_figures import size_figure
 from pipeline.report.style import Mark
 from pipeline.scores.timing import costs
 
@@ -84,6 +85,7 @@ class TimePart:
     phases: list[Figure] = field(default_factory=list)
     scatters: list[Figure] = field(default_factory=list)
     scatter_note: str = ""
+    sizes: list[Figure] = field(default_factory=list)
     why_no_speedup: str = ""
 
 
@@ -160,6 +162,7 @@ def time_section(run: Run, summary: pd.DataFrame, factors: pd.DataFrame, rows: S
         scatter_note="Down and to the left is better. Error: mean sliced Wasserstein distance to the "
         "reference, in units of its floor; the dashed line is the floor itself. Cost: median wall seconds a "
         "data set, without compiling.",
+        sizes=_kept([size_figure(run.timings, run.examples.get(s), s, list(rows)) for s in run.scenarios]),
         why_no_speedup=why,
     )
 

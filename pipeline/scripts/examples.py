@@ -19,7 +19,8 @@ with job(snakemake):
             continue
         # The first of the data sets that most methods fitted.
         number = max(fitted["reference-1"], key=lambda i: (sum(i in fits for fits in fitted.values()), -i))
-        data = read_data_sets(run / "data" / f"{scenario}.nc", [number])[number]
+        data_sets = read_data_sets(run / "data" / f"{scenario}.nc")
+        data = data_sets[number]
         posteriors = {name: read_posteriors(file, [number]).get(number) for name, file in files.items()}
         reference = posteriors.pop("reference-1")
         examples[scenario] = ExampleInput(
@@ -29,6 +30,7 @@ with job(snakemake):
             observed=model.plotted(data),
             reference=reference,
             methods={name: posterior for name, posterior in posteriors.items() if posterior},
+            sizes=[len(data_sets[i].y) for i in sorted(data_sets)],
         )
     with whole(Path(snakemake.output[0])) as temporary:
         write_examples(temporary, examples)

@@ -21,9 +21,9 @@ def test_a_figure_for_each_method_holds_its_draws_and_the_references():
     draws = rng.normal(size=(3, 2, 500)).cumsum(axis=1)
     draws[1, :, 100:] = np.nan  # a method with fewer draws
     sources, parameters = ("reference", "laplace", "pathfinder"), ("mu[1]", "mu[2]")
-    nothing = np.empty(0)
+    nothing, no_numbers = np.empty(0), np.empty(0, int)
     example = Example(
-        0, "mixture", sources, parameters, np.zeros(2), draws, nothing, nothing.astype(int), {}, 0
+        0, "mixture", sources, parameters, np.zeros(2), draws, nothing, no_numbers, {}, 0, no_numbers
     )  # fmt: skip
     found = pair_figures(example, "gmm", marks(["laplace", "pathfinder", "absent"]))
     assert [figure.title for figure in found] == ["laplace", "pathfinder"]
