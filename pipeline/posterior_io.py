@@ -204,7 +204,12 @@ def read_data_sets(path: Path, numbers: Collection[int] | None = None) -> dict[i
         if not wanted:
             return {}
         first = wanted[0]
-        tables = {name: v[first : wanted[-1] + 1] for name, v in file.variables.items() if name != "dataset"}
+        # Files of older runs have coordinates of other dimensions beside these.
+        tables = {
+            name: variable[first : wanted[-1] + 1]
+            for name, variable in file.variables.items()
+            if name != "dataset" and variable.dimensions[0] == "dataset"
+        }
     return {i: _as_data_set({name: table[i - first] for name, table in tables.items()}) for i in wanted}
 
 

@@ -159,7 +159,8 @@ def _from_dataset(data: xr.Dataset) -> Example:
             if str(name).startswith(prefix)
         },
         all_obs=int(data.attrs["all_obs"]),
-        sizes=data["sizes"].values,
+        # An older run, which is compared with a new one, may not have them.
+        sizes=data["sizes"].values if "sizes" in data else np.empty(0, dtype=np.int32),
         labels=read_labels(data),
     )
 

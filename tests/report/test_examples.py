@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from pipeline.errors import UserError
 from pipeline.posterior import Posterior
@@ -64,6 +65,17 @@ def test_draws_are_thinned_evenly_over_chains_and_long_series_are_cut(tmp_path: 
     assert example.all_obs == n_obs
     assert np.isnan(example.truth).all()
     assert (example.true_component == -1).all()
+
+
+def test_examples_of_a_run_from_before_sizes_were_kept_are_read(tmp_path: Path):
+    data = DataSet(y=np.zeros((3, 1)))
+    posterior = Posterior({"mu": np.zeros((1, 4, 1))}, np.zeros((1, 4, 1)), np.zeros((1, 4)), {})
+    tree = ExampleInput(0, "mixture", data, np.zeros(3), posterior, {}, sizes=[3])
+    write_examples(tmp_path / "new.nc", {"x": tree})
+    assert read_examples(tmp_path / "new.nc")["x"].sizes.tolist() == [3]
+    older = xr.load_dataset(tmp_path / "new.nc", group="x", engine="h5netcdf").drop_vars("sizes")
+    older.to_netcdf(tmp_path / "old.nc", group="x", engine="h5netcdf")
+    assert read_examples(tmp_path / "old.nc")["x"].sizes.size == 0
 
 
 def test_no_examples_are_no_obstacle(tmp_path: Path):
