@@ -86,7 +86,7 @@ class Subject:
         log_joint, log_likelihood = self.densities(
             answers.observed, np.concatenate([answers.theta, theta[:, None]], axis=1)
         )
-        names, draws = flatten(self._constrain(answers.theta))
+        names, draws = flatten(self.constrain(answers.theta))
         return Compared(
             [*names, LOG_LIKELIHOOD],
             np.concatenate([flatten(true)[1], log_likelihood[:, -1:]], axis=1),
@@ -119,7 +119,7 @@ class Subject:
         few = answers.theta[:, :: max(1, answers.theta.shape[1] // N_CANDIDATES)][:, :N_CANDIDATES]
         best = self.densities(answers.observed, few)[0].argmax(axis=1)
         theta = jnp.asarray(few[np.arange(len(few)), best])
-        point = {name: np.asarray(p, dtype=float) for name, p in self._constrain(theta).items()}
+        point = {name: np.asarray(p, dtype=float) for name, p in self.constrain(theta).items()}
         batch = as_batch(answers.observed)
         residuals = exact.residuals(self.scenario, point, batch)
         sd = self.scenario.sd  # pyright: ignore[reportAttributeAccessIssue]
@@ -140,6 +140,11 @@ class Subject:
         batch = as_batch(observed)
         wanted = exact.memberships(self.scenario, true, batch)
         return {kind: exact.excess_log_loss(p, found[kind], batch.mask) for kind, p in wanted.items()}
+
+    def constrain(self, theta: Array | np.ndarray) -> dict[str, Array]:
+        """Return the parameters by name, in the scenario's order: compiled functions sort a dictionary."""
+        found = self._constrain(theta)
+        return {name: found[name] for name in self.scenario.parameter_shapes}
 
     def unconstrain(self, parameters: exact.Parameters) -> Array:
         """Return Stan's unconstrained parameters, (dataset, dim)."""

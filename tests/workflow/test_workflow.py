@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from pipeline.posterior_io import read_numbers
+
 ROOT = Path(__file__).parents[2]
 CONFIG = """\
 run: tiny
@@ -235,6 +237,9 @@ def test_killed_and_resumed_on_one_core_gives_the_same_numbers(finished, tmp_pat
 
     for file in (finished / "results/tiny/draws/gmm-ordered").glob("*.nc"):
         relative = file.relative_to(finished)
+        assert read_numbers(file) == read_numbers(project / relative)
+        if not read_numbers(file):
+            continue  # no fit of this method succeeded
         for group in ("posterior", "unconstrained_posterior"):
             one = xr.load_dataset(file, group=group, engine="h5netcdf")
             other = xr.load_dataset(project / relative, group=group, engine="h5netcdf")
