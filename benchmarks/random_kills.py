@@ -40,7 +40,7 @@ reference: {draws: 1000}
 checks: {n_datasets: 50, draws: 100}
 """
 SOONEST_S = 2.0
-LATEST_SHARE = 0.4  # of the undisturbed run's time: trainings are saved every minute
+LATEST_SHARE = 0.2  # of the undisturbed run's time: trainings are saved every minute
 FINISHED = ("data", "draws", "fits", "networks", "checks", "scores", "models")
 
 
