@@ -10,8 +10,9 @@ method, their number times what one costs. The power law goes through the larger
 start-up no longer hides growth; ``60 s at`` is where it says that a fit, or all data sets, take a minute.
 
 Untrained networks serve as trained ones, since their weights do not change what a pass costs. Writes
-cost-models.csv and cost-models.svg. Absolute times are of the machine; the exponents travel. On a machine
-that others use, ``--measure cpu_s`` takes processor time, which they disturb less, for wall time.
+cost-models.csv, where what it holds of other methods stays, and cost-models.svg. Absolute times are of the
+machine; the exponents travel. On a machine that others use, ``--measure cpu_s`` takes processor time, which
+they disturb less, for wall time.
 """
 
 import argparse
@@ -179,8 +180,11 @@ def main() -> None:
     rows = list(measure(arguments.methods, arguments.repeats))
     each = {row["method"]: row for row in rows if (row["variable"], row["size"]) == ("N", 200)}
     rows += throughput(each, arguments.datasets)
-    points = pd.DataFrame(rows)
-    points.to_csv(arguments.folder / "cost-models.csv", index=False, float_format="%.4g")
+    points, file = pd.DataFrame(rows), arguments.folder / "cost-models.csv"
+    if file.exists():
+        kept = pd.read_csv(file)
+        points = pd.concat([kept[~kept["method"].isin(points["method"])], points], ignore_index=True)
+    points.to_csv(file, index=False, float_format="%.4g")
     draw(points, arguments.measure, arguments.folder / "cost-models.svg")
     print(power_laws(points, arguments.measure).to_string(index=False, float_format=lambda x: f"{x:.3g}"))
 
