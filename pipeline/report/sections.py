@@ -86,6 +86,7 @@ class TimePart:
     scatters: list[Figure] = field(default_factory=list)
     scatter_note: str = ""
     sizes: list[Figure] = field(default_factory=list)
+    size_marks: tuple[Mark, ...] = ()
     why_no_speedup: str = ""
 
 
@@ -163,6 +164,7 @@ def time_section(run: Run, summary: pd.DataFrame, factors: pd.DataFrame, rows: S
         "reference, in units of its floor; the dashed line is the floor itself. Cost: median wall seconds a "
         "data set, without compiling.",
         sizes=_kept([size_figure(run.timings, run.examples.get(s), s, list(rows)) for s in run.scenarios]),
+        size_marks=tuple(mark for mark in rows if mark.method in run.methods),
         why_no_speedup=why,
     )
 
