@@ -21,7 +21,7 @@ from pipeline.amortized.inference import Amortized
 from pipeline.amortized.network import Architecture
 from pipeline.amortized.simulators import get_simulator
 from pipeline.amortized.training import load
-from pipeline.methods.amortized_psis import _Ready as Corrected
+from pipeline.methods.amortized_psis import _InJax as Corrected
 from pipeline.methods.base import Task
 from pipeline.methods.nuts import Nuts
 from pipeline.scenarios import get_scenario

@@ -64,6 +64,7 @@ def run_fits(
         return Piece("ok", fit.note, kept, timing_rows(fit))
 
     code = hash_of("pipeline.fitting", type(method).__module__, type(scenario).__module__)
+    own_code = [hash_of_file(file) for file in scenario.code_files]
     done = fit_all(
         scenario,
         data,
@@ -80,7 +81,7 @@ def run_fits(
                 checkpoint and hash_of_file(checkpoint),
                 [run[i].unconstrained.sum() for run in references if i in run],
                 i < n_references,
-                code,
+                [code, *own_code],
             )
             for i, one in data.items()
         },

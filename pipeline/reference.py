@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.files import fingerprint
+from pipeline.files import fingerprint, hash_of_file
 from pipeline.fitting import complete, scenario_block, timing_rows
 from pipeline.labels.invariants import invariants
 from pipeline.labels.modes import describe_modes
@@ -209,6 +209,7 @@ def run_references(
         return Piece(status, reason, completed(fit), timing_rows(fit), tuple(attempts))
 
     code = hash_of("pipeline.reference", type(scenario).__module__)
+    own_code = [hash_of_file(file) for file in scenario.code_files]
     done = fit_all(
         scenario,
         data,
@@ -224,7 +225,7 @@ def run_references(
                 root_seed,
                 model_file.read_text(),
                 [first[i].unconstrained.sum()] if i in first else [],
-                code,
+                [code, *own_code],
             )
             for i, one in data.items()
         },

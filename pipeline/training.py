@@ -11,6 +11,7 @@ from pipeline.methods import get_method
 from pipeline.methods.base import TrainedMethod
 from pipeline.scenarios import get_scenario
 from pipeline.seeds import derive_seed
+from pipeline.stan.record import read_built
 
 
 def run_training(
@@ -21,6 +22,7 @@ def run_training(
     work_file: Path,
     checkpoint_file: Path,
     record_file: Path,
+    model_file: Path,
 ) -> None:
     """Train one method for one scenario.
 
@@ -34,13 +36,14 @@ def run_training(
     if not isinstance(method, TrainedMethod):
         raise UserError(f"methods.{method_name}: this method is not trained.")
     seed = derive_seed(root_seed, scenario_name, 0, method_name, "train")
+    built = read_built(model_file)
     work_file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        phases = method.train(scenario, seed, work_file)
+        phases = method.train(scenario, seed, work_file, built)
     except UnusableCheckpoint:
         # Left by a run with another prior, budget or seed; what it holds is of no use to this one.
         work_file.unlink(missing_ok=True)
-        phases = method.train(scenario, seed, work_file)
+        phases = method.train(scenario, seed, work_file, built)
     write_json(record_file, {"phases": [asdict(phase) for phase in phases], **method.learning(work_file)})
     checkpoint_file.parent.mkdir(parents=True, exist_ok=True)
     work_file.replace(checkpoint_file)

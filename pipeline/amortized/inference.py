@@ -10,8 +10,10 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
+from pipeline.amortized.host import HostSimulator
 from pipeline.amortized.network import Network
 from pipeline.amortized.observations import Observations, encode
+from pipeline.amortized.simulators import Simulator
 from pipeline.amortized.summaries import Summarised
 from pipeline.scenarios.base import DataSet
 
@@ -54,6 +56,8 @@ class Amortized:
 
     def encode(self, data_sets: Sequence[DataSet]) -> Observations:
         """Turn data sets into arrays; ValueError where they are not finite or of a size not trained for."""
+        if isinstance(self.simulator, HostSimulator):
+            return self.simulator.encode(data_sets)
         return encode(data_sets, self.simulator.n_obs, self.simulator.n_rep)
 
     def draw(self, observed: Observations, n_draws: int, seeds: Sequence[int]) -> Draws:
@@ -140,6 +144,7 @@ def _draw(network: Network, summarised: Summarised, seeds: Array, n_draws: int) 
 def _propose(
     network: Network, observed: Observations, summarised: Summarised, seeds: Array, n_draws: int
 ) -> tuple[Array, Array, Array]:
+    assert isinstance(network.simulator, Simulator)
     theta, log_q = _draw(network, summarised, seeds, n_draws)
     return theta, log_q, network.simulator.log_joint_of_draws(theta, observed)
 
@@ -167,8 +172,11 @@ def _membership_batches(
     n_datasets, n_draws = theta.shape[:2]
     n_batches = min(n_batches, n_draws)
 
+    networks = network.memberships
+    assert networks is not None
+
     def at(theta: Float[Array, "dataset dim"]) -> dict[str, Array]:
-        return {kind: jnp.exp(log_p) for kind, log_p in network.memberships(theta, observed).items()}
+        return {kind: jnp.exp(log_p) for kind, log_p in networks(theta, observed).items()}
 
     chunk = max(1, ROWS_AT_ONCE // n_datasets)
     each = jax.lax.map(at, jnp.swapaxes(theta, 0, 1), batch_size=min(chunk, n_draws))

@@ -13,11 +13,13 @@ from pipeline.amortized import newton
 from pipeline.amortized.coordinates import Coordinates, confine, release
 from pipeline.amortized.flows import SplineFlow
 from pipeline.amortized.heads import Head
+from pipeline.amortized.host import HostSimulator
 from pipeline.amortized.mdn import MixtureDensity
 from pipeline.amortized.memberships import HmmClassifier, Memberships, MixtureClassifier
 from pipeline.amortized.observations import Observations
+from pipeline.amortized.pooled import PooledFeatures
 from pipeline.amortized.simulators import Simulation, Simulator
-from pipeline.amortized.summaries import HmmFeatures, MixtureFeatures, Summarised, Summary
+from pipeline.amortized.summaries import Features, HmmFeatures, MixtureFeatures, Summarised, Summary
 
 N_EXAMPLES = 4000  # simulations behind the fixed scales
 
@@ -30,7 +32,8 @@ class Architecture:
 
     Attributes:
         head: a spline flow or a mixture density network.
-        newton_steps: Newton steps on the log joint within the summary; None for a summary without it.
+        newton_steps: Newton steps on the log joint within the summary; None for a summary without it, as
+            where there is no log joint in JAX.
         width: of the summary's hidden layers.
         n_context: length of the summary.
         head_width: hidden units for each parameter.
@@ -56,33 +59,40 @@ class Losses(NamedTuple):
 
 
 class Network(eqx.Module):
-    """A trained or untrained amortized posterior of one scenario."""
+    """A trained or untrained amortized posterior of one scenario.
 
-    simulator: Simulator = eqx.field(static=True)
+    Attributes:
+        memberships: networks for these; None where they follow from the draws, by the scenario's formulas.
+    """
+
+    simulator: Simulator | HostSimulator = eqx.field(static=True)
     summary: Summary
     head: Head
-    memberships: Memberships
+    memberships: Memberships | None
 
-    def __init__(self, simulator: Simulator, architecture: Architecture, *, key: PRNGKeyArray):
-        keys = jr.split(key, 5)
+    def __init__(
+        self,
+        simulator: Simulator | HostSimulator,
+        architecture: Architecture,
+        examples: Simulation,
+        *,
+        key: PRNGKeyArray,
+    ):
+        keys = jr.split(key, 5)[2:]  # the first two are those of the examples
         self.simulator = simulator
-        theta = simulator.prior(N_EXAMPLES, key=keys[0])
-        examples = simulator.simulate(theta, key=keys[1])
-        is_mixture = simulator.scenario.family == "mixture"
         self.summary = Summary(
-            (MixtureFeatures if is_mixture else HmmFeatures)(simulator),
-            Coordinates(theta, simulator.tail_rates),
+            _features(simulator, examples.observed),
+            Coordinates(examples.theta, simulator.tail_rates),
             examples.observed,
             width=architecture.width,
             n_context=architecture.n_context,
             newton_steps=architecture.newton_steps,
-            key=keys[2],
+            key=keys[0],
         )
         self.head = (SplineFlow if architecture.head == "flow" else MixtureDensity)(
-            simulator.dim, architecture.n_context, architecture.head_width, architecture.n_bins, key=keys[3]
+            simulator.dim, architecture.n_context, architecture.head_width, architecture.n_bins, key=keys[1]
         )
-        classifier = MixtureClassifier if is_mixture else HmmClassifier
-        self.memberships = classifier(simulator, width=architecture.membership_width, key=keys[4])
+        self.memberships = _classifier(simulator, architecture.membership_width, key=keys[2])
 
     @property
     def coordinates(self) -> Coordinates:
@@ -99,8 +109,8 @@ class Network(eqx.Module):
             jnp.where(
                 log_q > -WORST, -log_q, WORST * (1 + jnp.log(-jnp.minimum(log_q, -WORST) / WORST))
             ).mean(),
-            ((t - summarised.guess) ** 2).sum(-1).mean(),
-            self.memberships.loss(few.theta, few.observed, few.z),
+            summarised.guess_loss(t),
+            self.memberships.loss(few.theta, few.observed, few.z) if self.memberships else jnp.zeros(()),
         )
 
     def log_density(
@@ -141,10 +151,40 @@ class Network(eqx.Module):
         return self.summary(observed)
 
 
-def initial_network(simulator: Simulator, architecture: Architecture, seed: int) -> Network:
-    """Return an untrained network; the same arguments give the same one."""
-    build = eqx.filter_jit(lambda key: Network(simulator, architecture, key=key))
-    return build(jr.key(seed))
+def initial_network(
+    simulator: Simulator | HostSimulator,
+    architecture: Architecture,
+    seed: int,
+    examples: Simulation | None = None,
+) -> Network:
+    """Return an untrained network; the same arguments give the same one.
+
+    Fixed scales are taken from examples, which a scenario in JAX draws by itself.
+    """
+
+    @eqx.filter_jit
+    def build(key: PRNGKeyArray, examples: Simulation | None) -> Network:
+        if examples is None:
+            assert isinstance(simulator, Simulator)
+            keys = jr.split(key, 5)
+            theta = simulator.prior(N_EXAMPLES, key=keys[0])
+            examples = simulator.simulate(theta, key=keys[1])
+        return Network(simulator, architecture, examples, key=key)
+
+    return build(jr.key(seed), examples)
+
+
+def _features(simulator: Simulator | HostSimulator, examples: Observations) -> Features:
+    if isinstance(simulator, HostSimulator):
+        return PooledFeatures(simulator, examples)
+    return (MixtureFeatures if simulator.scenario.family == "mixture" else HmmFeatures)(simulator)
+
+
+def _classifier(simulator: Simulator | HostSimulator, width: int, *, key: PRNGKeyArray) -> Memberships | None:
+    if isinstance(simulator, HostSimulator):
+        return None
+    is_mixture = simulator.scenario.family == "mixture"
+    return (MixtureClassifier if is_mixture else HmmClassifier)(simulator, width=width, key=key)
 
 
 def count_parameters(network: Network) -> int:

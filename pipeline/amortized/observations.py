@@ -15,12 +15,13 @@ class Observations(NamedTuple):
     """Data sets of one scenario.
 
     Attributes:
-        y_mean: mean of each observation's replicates; whatever stands behind the last one is ignored.
+        y_mean: mean of each observation's replicates, or its columns along a last axis of their own where
+            they are no replicates; whatever stands behind the last one is ignored.
         n_obs: number of observations.
         n_rep: replicates of each observation.
     """
 
-    y_mean: Float[Array, "dataset obs"]
+    y_mean: Float[Array, "dataset obs *column"]
     n_obs: Int[Array, " dataset"]
     n_rep: Int[Array, " dataset"]
 
@@ -56,3 +57,23 @@ def encode(
         y_mean[i, : len(replicates.mean)] = replicates.mean
         sizes[:, i] = len(replicates.mean), replicates.n_rep
     return Observations(jnp.asarray(y_mean), jnp.asarray(sizes[0]), jnp.asarray(sizes[1]))
+
+
+def encode_columns(data_sets: Sequence[DataSet], n_obs: tuple[int, int], n_columns: int) -> Observations:
+    """Turn data sets whose columns are not replicates into arrays, as ``encode`` does.
+
+    Raises:
+        ValueError: observations that are NaN or infinite, or of a size that the network does not know.
+    """
+    y = np.zeros((len(data_sets), n_obs[1], n_columns), np.float32)
+    sizes = np.array([len(data.y) for data in data_sets], np.int32)
+    for i, data in enumerate(data_sets):
+        if data.y.shape[1] != n_columns or not n_obs[0] <= sizes[i] <= n_obs[1]:
+            raise ValueError(
+                f"Data set {i} is {sizes[i]} x {data.y.shape[1]}; the network knows {n_obs[0]} to {n_obs[1]} "
+                f"observations of {n_columns} columns."
+            )
+        y[i, : sizes[i]] = data.y
+    if not np.isfinite(y).all():
+        raise ValueError("observations must be finite; there are NaN or infinite ones.")
+    return Observations(jnp.asarray(y), jnp.asarray(sizes), jnp.ones(len(sizes), jnp.int32))

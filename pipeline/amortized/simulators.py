@@ -15,7 +15,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from pipeline.amortized.observations import Observations
-from pipeline.amortized.support import obstacle
+from pipeline.amortized.support import obstacle_in_jax
 from pipeline.scenarios.base import Scenario
 from pipeline.scenarios.gmm_ordered import GmmOrdered
 from pipeline.scenarios.hmm_ordered import HmmOrdered
@@ -28,12 +28,13 @@ class Simulation(NamedTuple):
 
     Attributes:
         theta: parameters in Stan's unconstrained space.
-        z: component of each observation, from 0; anything behind the last observation.
+        z: component of each observation, from 0; anything behind the last observation. None where no
+            network learns memberships.
         observed: the data sets.
     """
 
     theta: Float[Array, "dataset dim"]
-    z: Int[Array, "dataset obs"]
+    z: Int[Array, "dataset obs"] | None
     observed: Observations
 
 
@@ -181,7 +182,7 @@ def get_simulator(scenario: Scenario) -> Simulator:
     from pipeline.amortized.gmm import GmmSimulator
     from pipeline.amortized.hmm import HmmSimulator
 
-    if reason := obstacle(scenario):
+    if reason := obstacle_in_jax(scenario):
         raise ValueError(reason)
     if isinstance(scenario, GmmOrdered):
         return GmmSimulator(scenario)

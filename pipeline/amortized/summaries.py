@@ -3,7 +3,8 @@
 The empirical distribution of the replicates' means, for an HMM jointly over a few lags, goes into a network
 as masses on fixed grids. With Newton steps, the network's guess of the parameters is then improved on the
 scenario's own log joint, and mode and curvature join the context: what is left for the head to learn is how
-the posterior differs from a Gaussian. Without them the summary needs simulations only.
+the posterior differs from a Gaussian. Without them the summary needs simulations only, and the network's own
+Gaussian, one for each parameter, takes the place of that expansion.
 """
 
 import abc
@@ -17,22 +18,30 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from pipeline.amortized.coordinates import Coordinates
+from pipeline.amortized.host import HostSimulator
 from pipeline.amortized.layers import Dense, Mlp, Standardise
 from pipeline.amortized.newton import Expansion, LogDensity, climb, log_evidence_beyond
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import Simulator
 
+MAX_LOG_SPREAD = 5.0  # of a guess, from the prior's standard deviation
 MIN_LOG_SHARE = -6.0  # of an expansion; Laplace's approximation is not to rule a mode out
 
 
 class Features(eqx.Module):
     """Fixed functions of the data: pooled over observations, of known size."""
 
-    simulator: Simulator = eqx.field(static=True)
+    simulator: eqx.AbstractVar[Simulator | HostSimulator]
 
     @abc.abstractmethod
     def __call__(self, observed: Observations) -> Float[Array, "dataset feature"]:
         """Return the features."""
+
+
+class ClimbingFeatures(Features):
+    """Features of a scenario in JAX, whose log joint can be climbed."""
+
+    simulator: Simulator = eqx.field(static=True)
 
     @abc.abstractmethod
     def compressed(
@@ -47,7 +56,7 @@ class Features(eqx.Module):
         return jnp.concatenate([n_rep, 0.01 * observed.n_obs[:, None]], axis=-1)
 
 
-class MixtureFeatures(Features):
+class MixtureFeatures(ClimbingFeatures):
     """A histogram with triangular bins, and its cumulative sums: invariant under permutations.
 
     The grid's spacing is half the smallest standard deviation of an observation's mean: within it a mixture's
@@ -85,7 +94,7 @@ class MixtureFeatures(Features):
         return self.grid()[0][None], self.masses(observed)
 
 
-class HmmFeatures(Features):
+class HmmFeatures(ClimbingFeatures):
     """Joint masses on a grid at lags 1 and 2, and those of means over windows of 1 and 3 times."""
 
     n_points: int = eqx.field(static=True, default=10)
@@ -126,6 +135,8 @@ class Summarised(NamedTuple):
         contexts: for the posterior head, one for each expansion.
         log_weights: of the expansions' densities in their mixture.
         guess: of the parameters in the coordinates' scale; trained towards their posterior mean.
+        log_spread: of the guess, trained towards the log of the posterior standard deviations; None where
+            Newton steps give the scale.
         expansions: where the head's whitened parameters have their origin and scale; the leading axis is
             the data set and, varying faster, the expansion.
     """
@@ -133,7 +144,15 @@ class Summarised(NamedTuple):
     contexts: Float[Array, "dataset expansion context"]
     log_weights: Float[Array, "dataset expansion"]
     guess: Float[Array, "dataset dim"]
+    log_spread: Float[Array, "dataset dim"] | None
     expansions: Expansion
+
+    def guess_loss(self, t: Float[Array, "dataset dim"]) -> Float[Array, ""]:
+        """Return the mean squared error of the guess, or with spreads its Gaussian log loss."""
+        if self.log_spread is None:
+            return ((t - self.guess) ** 2).sum(-1).mean()
+        z = (t - self.guess) * jnp.exp(-self.log_spread)
+        return (0.5 * z**2 + self.log_spread).sum(-1).mean()
 
     @property
     def context(self) -> Float[Array, "dataset feature"]:
@@ -153,6 +172,7 @@ class Summary(eqx.Module):
     standardise: Standardise
     trunk: Mlp
     guess: Dense
+    direct: Dense | None
     rest: Mlp
     weigh: Dense
     newton_steps: int | None = eqx.field(static=True)
@@ -183,18 +203,25 @@ class Summary(eqx.Module):
         self.features, self.coordinates, self.newton_steps = features, coordinates, newton_steps
         self.standardise = Standardise(features(examples))
         self.trunk = Mlp(self.standardise.mean.size, width, width, 1, key=keys[0])
-        self.guess = Dense(width, dim, gain=0.1, key=keys[1])
+        is_learned = newton_steps is None
+        self.guess = Dense(width, dim * (2 if is_learned else 1), gain=0.1, key=keys[1])
+        # Estimates among the features are all but the answer; no hidden layer need pass them on.
+        self.direct = Dense(self.standardise.mean.size, dim, gain=0.0, key=keys[1]) if is_learned else None
         n_extra = 0 if newton_steps is None else 2 * (2 + 3 * dim + dim * (dim - 1) // 2)
         self.rest = Mlp(width + n_extra, n_context, width, 1, key=keys[2])
         self.weigh = Dense(n_context, 1, gain=0.0, key=keys[2])
 
     def __call__(self, observed: Observations) -> Summarised:
         """Summarise a batch."""
-        hidden = jax.nn.silu(self.trunk(self.standardise(self.features(observed))))
+        features = self.standardise(self.features(observed))
+        hidden = jax.nn.silu(self.trunk(features))
         guess = self.guess(hidden)
-        if self.newton_steps is None:
+        if self.direct is not None:
+            shift, log_spread = jnp.split(guess, 2, axis=-1)
+            guess, log_spread = self.direct(features) + shift, MAX_LOG_SPREAD * jnp.tanh(log_spread)
             contexts = jax.nn.silu(self.rest(hidden))[:, None]
-            return Summarised(contexts, jnp.zeros((len(guess), 1)), guess, _origin(guess))
+            around = _around(*jax.lax.stop_gradient((jnp.clip(guess, -5, 5), log_spread)))
+            return Summarised(contexts, jnp.zeros((len(guess), 1)), guess, log_spread, around)
         start = jnp.clip(jax.lax.stop_gradient(guess), -3, 3)
         expansions, share = jax.lax.stop_gradient(self._climb(start, observed))
         own = jnp.concatenate([_describe(expansions), share.reshape(-1, 1)], axis=-1)
@@ -204,13 +231,13 @@ class Summary(eqx.Module):
         hidden = jnp.broadcast_to(hidden[:, None], (*share.shape, hidden.shape[-1]))
         contexts = jax.nn.silu(self.rest(jnp.concatenate([hidden, own, every], axis=-1)))
         log_weights = jax.nn.log_softmax(share + self.weigh(contexts)[..., 0])
-        return Summarised(contexts, log_weights, guess, expansions)
+        return Summarised(contexts, log_weights, guess, None, expansions)
 
     def _climb(
         self, guess: Float[Array, "dataset dim"], observed: Observations
     ) -> tuple[Expansion, Float[Array, "dataset expansion"]]:
         """Return the expansions and the logs of the shares of the evidence that Laplace gives them."""
-        assert self.newton_steps is not None
+        assert self.newton_steps is not None and isinstance(self.features, ClimbingFeatures)
         simulator = self.features.simulator
         points, weights = self.features.compressed(observed)
         theta = simulator.starts(self.coordinates.inverse(guess)[0], points, weights, observed.n_rep)
@@ -239,11 +266,11 @@ class Summary(eqx.Module):
         return expansions, jnp.maximum(jax.nn.log_softmax(log_evidence), MIN_LOG_SHARE)
 
 
-def _origin(like: Float[Array, "dataset dim"]) -> Expansion:
-    """Return the expansion that whitens nothing."""
-    zero = jnp.zeros_like(like)
-    identity = jnp.broadcast_to(jnp.eye(like.shape[1]), (*like.shape, like.shape[1]))
-    return Expansion(zero, zero, identity, zero[:, 0])
+def _around(guess: Float[Array, "dataset dim"], log_spread: Float[Array, "dataset dim"]) -> Expansion:
+    """Return the expansion that centres and scales each parameter by itself."""
+    zero = jnp.zeros_like(guess)
+    factor = jnp.exp(-log_spread)[..., None] * jnp.eye(guess.shape[1])
+    return Expansion(guess, zero, factor, zero[:, 0])
 
 
 def _describe(expansion: Expansion) -> Float[Array, "dataset feature"]:

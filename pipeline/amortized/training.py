@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -15,10 +16,13 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from pipeline.amortized.checkpoints import identity_of, read_checkpoint, write_checkpoint
+from pipeline.amortized.checkpoints import identity_of, read_checkpoint, read_header, write_checkpoint
+from pipeline.amortized.host import Host, HostSimulator, from_layout
 from pipeline.amortized.network import Architecture, Network, initial_network
-from pipeline.amortized.simulators import Simulator
+from pipeline.amortized.observations import Observations
+from pipeline.amortized.simulators import Simulation, Simulator
 from pipeline.errors import UnusableCheckpoint, UserError
+from pipeline.scenarios.base import Scenario
 
 CHECKPOINT_EVERY_S = 45.0
 
@@ -88,7 +92,7 @@ class Trained:
 
 
 def train(
-    simulator: Simulator,
+    source: Simulator | Host,
     architecture: Architecture,
     budget: Budget,
     checkpoint: Path,
@@ -101,7 +105,7 @@ def train(
     """Train a network, or go on with the checkpoint where there is one.
 
     Args:
-        simulator: of the scenario.
+        source: of simulations; those of a host are drawn while the block before them is being learned from.
         architecture, recipe: of the network and of its training.
         budget: of the whole training, earlier parts included.
         checkpoint: written at least once a minute and at the end.
@@ -114,11 +118,15 @@ def train(
     """
     started = time.perf_counter()
     cpu_started = time.process_time()
+    host = source if isinstance(source, Host) else None
+    simulator = source.simulator if isinstance(source, Host) else source
     identity = identity_of(simulator.scenario, asdict(architecture))
     plan = {"seed": seed, "recipe": asdict(recipe), "budget": asdict(budget)}
     optimiser = _optimiser(recipe)
-    state = _start(simulator, architecture, optimiser, seed)
+    state = _start(simulator, architecture, optimiser, seed, host.examples if host else None)
     record: dict[str, Any] = {"plan": plan, "wall_s": 0.0, "cpu_s": 0.0, "done": False, "curve": []}
+    if host:
+        record["layout"] = host.simulator.layout()
     if checkpoint.exists():
         record, state = read_checkpoint(checkpoint, identity, state)
         _check_plan(checkpoint, record["plan"], plan)
@@ -126,13 +134,15 @@ def train(
     run_block = _block(optimiser, recipe)
     key = jr.key(seed + 1)
     saved = time.perf_counter()
+    given = _Ahead(host, recipe, int(state.step)) if host else None
 
     while not record["done"]:
         progress = _progress(budget, record, int(state.step))
         if progress >= 1 or (stop_after_steps is not None and int(state.step) >= stop_after_steps):
             break
         fractions, n_steps = _plan_block(budget, recipe, record, int(state.step), progress)
-        state, losses = run_block(state, key, jnp.asarray(fractions), n_steps)
+        simulations = given.next(n_steps) if given else None
+        state, losses = run_block(state, key, jnp.asarray(fractions), n_steps, simulations)
         means = [float(np.nanmean(np.asarray(part)[:n_steps])) for part in losses]
         record["wall_s"] = earlier_s + time.perf_counter() - started
         record["cpu_s"] = earlier_cpu_s + time.process_time() - cpu_started
@@ -147,7 +157,40 @@ def train(
     return Trained(state.averaged, record)
 
 
-def load(simulator: Simulator, architecture: Architecture, checkpoint: Path) -> Trained:
+class _Ahead:
+    """Blocks of simulations, each drawn by another thread while the one before is used."""
+
+    def __init__(self, host: Host, recipe: Recipe, step: int):
+        self._host, self._recipe, self._step = host, recipe, step
+        # A daemon would be cut off in compiled code; this one ends with its block.
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._coming = self._draw(step)
+
+    def _draw(self, step: int) -> Future[Simulation]:
+        return self._thread.submit(self._host.block, step, self._recipe.block, self._recipe.batch)
+
+    def next(self, n_steps: int) -> Simulation:
+        """Return a block that begins where the one before ended, after n_steps of it."""
+        ready = self._coming.result()
+        self._step += n_steps
+        self._coming = self._draw(self._step)
+        return ready
+
+
+def load_hosted(scenario: Scenario, architecture: Architecture, checkpoint: Path) -> Trained:
+    """Return the network of a checkpoint whose simulations came from the host.
+
+    Raises:
+        UserError: there is none, or it belongs to something else.
+        UnusableCheckpoint: it is no such network's.
+    """
+    layout = read_header(checkpoint)["record"].get("layout")
+    if layout is None:
+        raise UnusableCheckpoint(f"{checkpoint}: this network was trained in JAX. Delete it and train again.")
+    return load(from_layout(scenario, layout), architecture, checkpoint)
+
+
+def load(simulator: Simulator | HostSimulator, architecture: Architecture, checkpoint: Path) -> Trained:
     """Return the network of a checkpoint.
 
     Raises:
@@ -155,15 +198,27 @@ def load(simulator: Simulator, architecture: Architecture, checkpoint: Path) -> 
     """
     identity = identity_of(simulator.scenario, asdict(architecture))
     optimiser = _optimiser(Recipe())
-    like = eqx.filter_eval_shape(lambda: _start(simulator, architecture, optimiser, 0))
+    examples = _blank(simulator) if isinstance(simulator, HostSimulator) else None
+    like = eqx.filter_eval_shape(lambda: _start(simulator, architecture, optimiser, 0, examples))
     record, state = read_checkpoint(checkpoint, identity, like)
     return Trained(state.averaged, record)
 
 
+def _blank(simulator: HostSimulator) -> Simulation:
+    """Return simulations of the right shape."""
+    y = jnp.zeros((2, simulator.n_obs[1], simulator.n_columns))
+    size = jnp.full(2, simulator.n_obs[1])
+    return Simulation(jnp.zeros((2, simulator.dim)), None, Observations(y, size, jnp.ones_like(size)))
+
+
 def _start(
-    simulator: Simulator, architecture: Architecture, optimiser: optax.GradientTransformation, seed: int
+    simulator: Simulator | HostSimulator,
+    architecture: Architecture,
+    optimiser: optax.GradientTransformation,
+    seed: int,
+    examples: Simulation | None,
 ) -> State:
-    network = initial_network(simulator, architecture, seed)
+    network = initial_network(simulator, architecture, seed, examples)
     moments = optimiser.init(eqx.filter(network, eqx.is_inexact_array))
     return State(network, network, moments, jnp.zeros((), jnp.int32))
 
@@ -178,24 +233,33 @@ def _block(optimiser: optax.GradientTransformation, recipe: Recipe) -> Callable:
     A block has always the same length, so that it compiles once; steps beyond `n_steps` change nothing.
     """
 
-    def loss(network: Network, key: PRNGKeyArray) -> tuple[Float[Array, ""], Any]:
-        prior_key, data_key = jr.split(key)
+    def loss(network: Network, key: PRNGKeyArray, given: Simulation | None) -> tuple[Float[Array, ""], Any]:
         simulator = network.simulator
-        theta = simulator.prior(recipe.batch, key=prior_key)
-        losses = network.losses(simulator.simulate(theta, key=data_key), recipe.n_members)
+        if given is None:
+            assert isinstance(simulator, Simulator)
+            prior_key, data_key = jr.split(key)
+            theta = simulator.prior(recipe.batch, key=prior_key)
+            given = simulator.simulate(theta, key=data_key)
+        losses = network.losses(given, recipe.n_members)
         return losses.posterior + losses.guess + losses.membership, losses
 
     @eqx.filter_jit
-    def run(key: PRNGKeyArray, state: State, fractions: Float[Array, " step"], n_steps: Array) -> Any:
+    def run(
+        key: PRNGKeyArray,
+        state: State,
+        fractions: Float[Array, " step"],
+        n_steps: Array,
+        simulations: Simulation | None,
+    ) -> Any:
         variable, fixed = eqx.partition(state, eqx.is_array)
 
-        def step(variable: Any, inputs: tuple[Array, Array]) -> tuple[Any, Any]:
-            index, fraction = inputs
+        def step(variable: Any, inputs: tuple[Array, Array, Simulation | None]) -> tuple[Any, Any]:
+            index, fraction, given = inputs
 
             def advance(variable: Any) -> tuple[Any, Any]:
                 state: State = eqx.combine(variable, fixed)
                 (_, losses), gradient = eqx.filter_value_and_grad(loss, has_aux=True)(
-                    state.network, jr.fold_in(key, state.step)
+                    state.network, jr.fold_in(key, state.step), given
                 )
                 new = _update(optimiser, recipe, state, gradient, fraction)
                 return eqx.filter(new, eqx.is_array), tuple(losses)
@@ -205,10 +269,12 @@ def _block(optimiser: optax.GradientTransformation, recipe: Recipe) -> Callable:
 
             return jax.lax.cond(index < n_steps, advance, rest, variable)
 
-        variable, losses = jax.lax.scan(step, variable, (jnp.arange(recipe.block), fractions))
+        variable, losses = jax.lax.scan(step, variable, (jnp.arange(recipe.block), fractions, simulations))
         return eqx.combine(variable, fixed), losses
 
-    return lambda state, key, fractions, n_steps: run(key, state, fractions, jnp.asarray(n_steps))
+    return lambda state, key, fractions, n_steps, simulations: run(
+        key, state, fractions, jnp.asarray(n_steps), simulations
+    )
 
 
 def _update(
@@ -274,7 +340,7 @@ def _check_plan(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> No
             )
 
 
-def _message(simulator: Simulator, budget: Budget, record: dict[str, Any], step: int) -> str:
+def _message(simulator: Simulator | HostSimulator, budget: Budget, record: dict[str, Any], step: int) -> str:
     progress = min(_progress(budget, record, step), 1.0)
     left_s = record["wall_s"] * (1 - progress) / max(progress, 1e-9)
     means = np.nanmean([row[2:] for row in record["curve"][-20:]], axis=0)

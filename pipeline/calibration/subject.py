@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from pipeline.amortized.inference import Amortized
 from pipeline.amortized.network import Network
 from pipeline.amortized.observations import Observations
+from pipeline.amortized.simulators import Simulator
 from pipeline.amortized.summaries import Summarised
 from pipeline.calibration import exact, unlike
 from pipeline.calibration.importance import Importance, importance
@@ -60,7 +61,8 @@ class Subject:
 
     def __init__(self, amortized: Amortized):
         self.amortized = amortized
-        self.simulator = amortized.simulator
+        assert isinstance(amortized.simulator, Simulator), "checks need the log joint in JAX"
+        self.simulator: Simulator = amortized.simulator
         self.scenario = amortized.simulator.scenario
         self._densities = jax.jit(self._both_densities)
         # One compiled function each: one by one, their many small operations take a second to dispatch.

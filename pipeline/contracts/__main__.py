@@ -67,7 +67,8 @@ def check(module: ModuleType, settings: dict[str, dict[str, Any]]) -> list[str]:
 def _fit(method: Method, scenario: Scenario) -> None:
     data = scenario.data_sets(range(5, 5 + (scenario.n_datasets or 1)))[0]
     with tempfile.TemporaryDirectory() as folder:
-        check_method(ready(method, scenario, Path(folder)), scenario, data, build(scenario.stan_file))
+        built = build(scenario.stan_file)
+        check_method(ready(method, scenario, Path(folder), built), scenario, data, built)
 
 
 def main() -> int:

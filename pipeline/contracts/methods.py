@@ -24,7 +24,7 @@ def run(method: Method, scenario: Scenario, data: DataSet, built: Built, seed: i
     return task, method.fit(task)
 
 
-def ready(method: Method, scenario: Scenario, folder: Path, steps: int = 200) -> Method:
+def ready(method: Method, scenario: Scenario, folder: Path, built: Built, steps: int = 200) -> Method:
     """Return a method that can fit: one with a network trains it for a few steps first.
 
     After 40 steps the density of an untrained mixture density network is still so spread out that the check
@@ -41,7 +41,7 @@ def ready(method: Method, scenario: Scenario, folder: Path, steps: int = 200) ->
         has_steps = hasattr(owner, "train_steps")
         short = replace(owner, train_steps=steps) if has_steps else owner  # pyright: ignore[reportArgumentType]
         assert isinstance(short, TrainedMethod)
-        assert [phase.phase for phase in short.train(scenario, 7, checkpoint)] == ["train"]
+        assert [phase.phase for phase in short.train(scenario, 7, checkpoint, built)] == ["train"]
     loaded, phases = method.load(scenario, checkpoint)
     assert {phase.phase for phase in phases} <= {"build"}
     return loaded

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.amortized.support import obstacle
+from pipeline.amortized.support import is_in_jax, obstacle
 from pipeline.compilation import saved_compilation
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, Task, TrainedMethod
 from pipeline.scenarios.base import Scenario
 from pipeline.scenarios.checks import check_only_one, check_positive
+from pipeline.stan.build import Built
 from pipeline.timing import PhaseTime, Stopwatch
 
 if TYPE_CHECKING:
+    from pipeline.amortized.hosted import Hosted
     from pipeline.amortized.inference import Amortized
+    from pipeline.amortized.network import Architecture
     from pipeline.amortized.observations import Observations
 
 DEFAULT_STEPS = 12_000  # minutes on two cores
@@ -26,6 +29,8 @@ DEFAULT_STEPS = 12_000  # minutes on two cores
 class AmortizedMethod(TrainedMethod):
     """A posterior network and membership networks, trained jointly on simulations from the prior.
 
+    Scenarios without a log joint in JAX get a posterior network that learns from simulations alone.
+
     Attributes:
         head: the posterior network's last part.
     """
@@ -33,12 +38,33 @@ class AmortizedMethod(TrainedMethod):
     head: ClassVar[Literal["flow", "mdn"]] = "flow"
 
     def obstacle(self, scenario: Scenario) -> str:
-        """Return that a scenario has no simulator in JAX, where it has none."""
+        """Return that there is nothing to learn from, where a scenario has real data alone."""
         return obstacle(scenario)
 
     def fit(self, task: Task) -> Fit:
         """Refuse: a network must be loaded first."""
         raise RuntimeError(f"{self.name} fits only after load()")
+
+
+def load_hosted(scenario: Scenario, head: Literal["flow", "mdn"], checkpoint: Path) -> "Hosted":
+    """Return a trained network of a scenario without JAX.
+
+    Raises:
+        UserError: the checkpoint is missing, damaged or another network's.
+    """
+    from pipeline.amortized import training
+    from pipeline.amortized.hosted import Hosted
+    from pipeline.amortized.inference import Amortized
+
+    trained = training.load_hosted(scenario, learned(head), checkpoint)
+    return Hosted(Amortized(trained.network))
+
+
+def learned(head: Literal["flow", "mdn"]) -> "Architecture":
+    """Return the architecture of a network that knows nothing but simulations."""
+    from pipeline.amortized.network import Architecture
+
+    return Architecture(head=head, newton_steps=None)
 
 
 def load_network(
@@ -69,7 +95,6 @@ class _Direct(AmortizedMethod):
         train_s: seconds of training, compilation included. With neither, DEFAULT_STEPS.
     """
 
-    is_checked: ClassVar[bool] = True
     draws: int = 1000
     train_steps: int | None = None
     train_s: float | None = None
@@ -86,17 +111,25 @@ class _Direct(AmortizedMethod):
             if value is not None:
                 check_positive(key, value)
 
-    def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:
+    def is_checked(self, scenario: Scenario) -> bool:
+        """Return whether the checks have the log joint that they need."""
+        return is_in_jax(scenario)
+
+    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built) -> list[PhaseTime]:
         """Train, or go on where a killed job stopped."""
+        from pipeline.amortized.hosted import host_of
         from pipeline.amortized.network import Architecture
         from pipeline.amortized.simulators import get_simulator
         from pipeline.amortized.training import Budget, train
 
         steps = DEFAULT_STEPS if self.train_s is None and self.train_steps is None else self.train_steps
         budget = Budget(steps=steps, wall_s=self.train_s)
-        architecture = Architecture(head=self.head)
         with saved_compilation() as saved:
-            record = train(get_simulator(scenario), architecture, budget, checkpoint, seed=seed).record
+            if is_in_jax(scenario):
+                source, architecture = get_simulator(scenario), Architecture(head=self.head)
+            else:
+                source, architecture = host_of(scenario, built, seed), learned(self.head)
+            record = train(source, architecture, budget, checkpoint, seed=seed).record
         return [saved.charged(PhaseTime("train", record["wall_s"], record["cpu_s"]))]
 
     def learning(self, checkpoint: Path) -> dict:
@@ -108,9 +141,15 @@ class _Direct(AmortizedMethod):
     def load(self, scenario: Scenario, checkpoint: Path) -> tuple[Method, list[PhaseTime]]:
         """Load the network and compile what a fit calls."""
         with saved_compilation() as saved, Stopwatch() as watch:
-            amortized, example = load_network(scenario, self.head, checkpoint)
-            amortized.infer(example, self.draws, seeds=[1])
-        return _Ready(self.draws, amortized), [saved.charged(watch.phase("build"))]
+            if is_in_jax(scenario):
+                amortized, example = load_network(scenario, self.head, checkpoint)
+                amortized.infer(example, self.draws, seeds=[1])
+                ready = _Ready(self.draws, amortized)
+            else:
+                hosted = load_hosted(scenario, self.head, checkpoint)
+                hosted.compile(self.draws)
+                ready = _ReadyHosted(self.draws, hosted)
+        return ready, [saved.charged(watch.phase("build"))]
 
 
 @dataclass(frozen=True)
@@ -146,6 +185,28 @@ class _Ready(Method):
             Approximation(_Density(self.amortized, observed), unconstrained),
             unconstrained=unconstrained[None],
             memberships={kind: _normalised(p[0, :, :n_obs]) for kind, p in memberships.items()},
+        )
+
+
+@dataclass(frozen=True)
+class _ReadyHosted(Method):
+    """The same for a scenario without JAX; memberships follow from the draws, as for Stan's methods."""
+
+    name: ClassVar[str] = "amortized"
+    draws: int
+    hosted: "Hosted"
+
+    def fit(self, task: Task) -> Fit:
+        """Encode and draw; what is timed ends with constrained draws."""
+        with Stopwatch() as watch:
+            x, _ = self.hosted.propose(task, self.draws)
+            x = self.hosted.under_all_labels(task, x)
+            flat = task.model.constrain(x)
+        return Fit(
+            flat[None],
+            [watch.phase("infer")],
+            Approximation(self.hosted.density(task), x),
+            unconstrained=x[None],
         )
 
 

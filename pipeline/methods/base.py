@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.seeds import derive_seed
+from pipeline.stan.build import Built
 from pipeline.stan.model import BoundModel
 from pipeline.timing import PhaseTime
 
@@ -130,8 +131,10 @@ class TrainedMethod(Method):
     fits_all: ClassVar[bool] = True
 
     @abc.abstractmethod
-    def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:
+    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built) -> list[PhaseTime]:
         """Train to the end, going on with the checkpoint where a killed job left one; return what it cost.
+
+        ``built`` is the scenario's Stan program, whose transforms of parameters a network may need.
 
         Raises UnusableCheckpoint where the checkpoint belongs to something else: the workflow then deletes
         it and trains anew.
@@ -144,8 +147,9 @@ class TrainedMethod(Method):
         Raises UserError where the checkpoint belongs to something else.
         """
 
-    # Whether its checkpoints are networks of pipeline.amortized, which the workflow checks by themselves.
-    is_checked: ClassVar[bool] = False
+    def is_checked(self, scenario: Scenario) -> bool:
+        """Return whether its network of a scenario is one that the workflow checks by itself."""
+        return False
 
     def learning(self, checkpoint: Path) -> dict[str, Any]:
         """Return what a report shows of the training: steps, and the loss curve where there is one."""

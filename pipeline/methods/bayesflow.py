@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.amortized.support import obstacle
+from pipeline.amortized.support import obstacle_in_jax
 from pipeline.compilation import saved_compilation
 from pipeline.errors import UserError
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, Task, TrainedMethod
 from pipeline.scenarios.base import Scenario
 from pipeline.scenarios.checks import check_only_one, check_positive
+from pipeline.stan.build import Built
 from pipeline.timing import PhaseTime, Stopwatch
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ class BayesFlow(TrainedMethod):
 
     def obstacle(self, scenario: Scenario) -> str:
         """Return that a scenario has no simulator in JAX, where it has none."""
-        return obstacle(scenario)
+        return obstacle_in_jax(scenario)
 
-    def train(self, scenario: Scenario, seed: int, checkpoint: Path) -> list[PhaseTime]:
+    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built) -> list[PhaseTime]:
         """Train from the start."""
         from pipeline.amortized import peer
         from pipeline.amortized.simulators import get_simulator

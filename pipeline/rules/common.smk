@@ -67,7 +67,9 @@ def method_settings(wildcards):
 
 def scenario_sources(wildcards):
     """Return the source files behind a scenario."""
-    return sources_of(type(CONFIG.scenarios[wildcards.scenario]).__module__)
+    scenario = CONFIG.scenarios[wildcards.scenario]
+    own = [str(file) for file in scenario.code_files]
+    return sources_of(type(scenario).__module__) + own
 
 
 def method_sources(wildcards):
@@ -177,13 +179,17 @@ def each_reference(pattern):
     )
 
 
-def is_checked(name):
-    """Say whether a method's networks are checked by themselves."""
+def is_checked(scenario, name):
+    """Say whether a method's network of a scenario is checked by itself."""
     method = CONFIG.methods[name]
-    return isinstance(method, TrainedMethod) and method.is_checked
+    is_trained = isinstance(method, TrainedMethod)
+    return is_trained and method.is_checked(CONFIG.scenarios[scenario])
 
 
 def checks_of_networks():
     """Return the summaries of all networks that are checked."""
-    files = each_cell("checks/{scenario}/{method}.json")
-    return [file for file in files if is_checked(Path(file).stem)]
+    return [
+        f"{RUN}/checks/{scenario}/{name}.json"
+        for scenario, name in CONFIG.cells
+        if is_checked(scenario, name)
+    ]

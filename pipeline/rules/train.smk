@@ -3,6 +3,7 @@
 
 rule train:
     input:
+        model=model_of,
         sources=lambda wildcards: scenario_sources(wildcards)
         + sources_of("pipeline.training", method_module(wildcards)),
     output:

@@ -90,6 +90,24 @@ class Scenario(abc.ABC):
             ValueError: real data, and the number of seeds is not `n_datasets`.
         """
 
+    @property
+    def code_files(self) -> tuple[Path, ...]:
+        """Files of code beside the class on which data sets and memberships depend."""
+        return ()
+
+    @property
+    def can_simulate(self) -> bool:
+        """Whether there is a `prior_predictive`, from which networks learn."""
+        return self.n_datasets is None or type(self).prior_predictive is not Scenario.prior_predictive
+
+    def prior_predictive(self, rng: np.random.Generator, n: int) -> list[DataSet]:
+        """Draw data sets from the very prior that the Stan program has, for networks to learn from.
+
+        Here they are those of `data_sets`. A scenario whose data are real, or come from a part of its prior
+        only, brings its own. All have the same number of columns.
+        """
+        return self.data_sets([int(seed) for seed in rng.integers(2**31, size=n)])
+
     @abc.abstractmethod
     def stan_data(self, data: DataSet) -> dict[str, Any]:
         """Return the Stan program's data block: sufficient statistics and the prior's numbers.

@@ -107,6 +107,10 @@ class Custom(FreeScenario):
         model = FreeMixture if self.family == "mixture" else FreeHmm
         return model(self.n_components, prior)
 
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return len(self._observations), len(self._observations)
+
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
         """Return the one data set."""
         if len(seeds) != self.n_datasets:

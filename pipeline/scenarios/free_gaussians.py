@@ -23,6 +23,7 @@ from jaxtyping import Float
 from pipeline.scenarios.base import DataSet, Family, Scenario
 from pipeline.scenarios.checks import check_finite, check_n_components, check_positive
 from pipeline.scenarios.memberships import hmm_memberships, mixture_memberships
+from pipeline.scenarios.prior_draws import draw_data_sets
 from pipeline.scenarios.sufficient import summarise
 
 # Of the Dirichlet draws that fits start from: about equal weights, none of them near zero.
@@ -192,9 +193,11 @@ class FreeScenario(Scenario):
 
     Attributes:
         _model: the model with its prior; a cached property, which checks the settings when it is built.
+        _sizes: smallest and largest number of observations.
     """
 
     _model: FreeMixture | FreeHmm
+    _sizes: tuple[int, int]
 
     @property
     def stan_program(self) -> str:
@@ -210,6 +213,10 @@ class FreeScenario(Scenario):
     def label_axes(self) -> dict[str, tuple[int, ...]]:
         """Those of all parameters, or none where means are ordered."""
         return self._model.label_axes
+
+    def prior_predictive(self, rng: np.random.Generator, n: int) -> list[DataSet]:
+        """Draw data sets of the scenario's sizes from the whole prior."""
+        return draw_data_sets(self._model, rng.integers(*self._sizes, size=n, endpoint=True), rng)
 
     def stan_data(self, data: DataSet) -> dict[str, Any]:
         """Return the data block of the Stan program."""

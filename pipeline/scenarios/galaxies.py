@@ -68,6 +68,10 @@ class Galaxies(FreeScenario):
         )
         return FreeMixture(self.n_components, prior, self.ordered)
 
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return len(self._velocities), len(self._velocities)
+
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
         """Return the one data set."""
         if len(seeds) != self.n_datasets:

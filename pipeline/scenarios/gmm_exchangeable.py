@@ -92,6 +92,10 @@ class GmmExchangeable(FreeScenario):
                 theta = proposals[:, accepted[0]]
                 return theta[:, np.argsort(theta[1])] if self.ordered else theta
 
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return self.n_obs
+
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
         """Simulate one data set a seed."""
         rngs = simulation.generators(seeds)

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -125,6 +125,10 @@ class GmmMultivariate(Scenario):
             y = theta["mu"][labels] + theta["sd"][labels] * deviates[:size]
             out.append(DataSet(y=y, theta=theta, z=labels))
         return out
+
+    def prior_predictive(self, rng: np.random.Generator, n: int) -> list[DataSet]:
+        """Draw data sets from the whole prior, however close their components."""
+        return super(GmmMultivariate, replace(self, separation=(0.0, math.inf))).prior_predictive(rng, n)
 
     def stan_data(self, data: DataSet) -> dict[str, Any]:
         """Return the data block of gmm_multivariate.stan."""

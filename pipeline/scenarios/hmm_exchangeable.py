@@ -54,6 +54,10 @@ class HmmExchangeable(FreeScenario):
         prior = Prior(self.concentration, self.mu_mean, self.mu_sd, self.variance_shape, self.variance_scale)
         return FreeHmm(self.n_components, prior, self.ordered)
 
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return self.n_times, self.n_times
+
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
         """Simulate one data set a seed."""
         rngs, k = simulation.generators(seeds), self.n_components

@@ -37,7 +37,8 @@ def networks(tmp_path_factory):
 @pytest.mark.parametrize("name", [name for name in method_names() if name not in ELSEWHERE])
 def test_methods_fulfil_the_contract(name, problem, networks):
     scenario, data, built = problem
-    check_method(ready(get_method(name, QUICK.get(name, {})), scenario, networks), scenario, data, built)
+    method = ready(get_method(name, QUICK.get(name, {})), scenario, networks, built)
+    check_method(method, scenario, data, built)
 
 
 @pytest.mark.slow

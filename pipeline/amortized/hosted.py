@@ -1,0 +1,90 @@
+"""A trained network of a scenario without JAX, at work on one data set, in Stan's unconstrained space."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline.amortized.host import Host, HostSimulator
+from pipeline.amortized.inference import Amortized
+from pipeline.amortized.observations import Observations
+from pipeline.amortized.ordering import UnderAllLabels, from_increments, to_increments, under_random_labels
+from pipeline.methods.base import Density, Task
+from pipeline.scenarios.base import Scenario
+from pipeline.stan.build import Built
+from pipeline.stan.model import BoundModel
+
+
+def host_of(scenario: Scenario, built: Built, seed: int) -> Host:
+    """Return a scenario's simulations for a training.
+
+    Raises:
+        UserError: what the scenario simulates cannot be learned from.
+    """
+    example = scenario.prior_predictive(np.random.default_rng(seed), 1)[0]
+    with tempfile.TemporaryDirectory(prefix="latentbench-") as folder:
+        # Which data the program is bound to does not matter: parameters are only unconstrained.
+        model = BoundModel(built, scenario.stan_data(example), scenario.parameter_shapes, Path(folder))
+        return Host(scenario, model, seed)
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A network whose components, where labels are exchangeable, come in the order of their means."""
+
+    amortized: Amortized
+
+    @property
+    def _simulator(self) -> HostSimulator:
+        simulator = self.amortized.simulator
+        assert isinstance(simulator, HostSimulator)
+        return simulator
+
+    def compile(self, n_draws: int) -> None:
+        """Compile what ``propose`` calls, on a simulated data set."""
+        data = self._simulator.scenario.prior_predictive(np.random.default_rng(1), 1)
+        # The law of sizes may reach beyond what the network knows.
+        longest = np.resize(data[0].y, (self._simulator.n_obs[1], data[0].y.shape[1]))
+        self.amortized.draw(self.amortized.encode([type(data[0])(longest)]), n_draws, [1])
+
+    def propose(
+        self, task: Task, n_draws: int
+    ) -> tuple[Float[np.ndarray, "draw dim"], Float[np.ndarray, " draw"]]:
+        """Return draws, components in order, and their normalised log density."""
+        drawn = self.amortized.draw(self.amortized.encode([task.data]), n_draws, [task.seed])
+        x, log_slope = from_increments(drawn.theta[0].astype(float), self._simulator.order)
+        return x, drawn.log_q[0] - log_slope
+
+    def under_all_labels(self, task: Task, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, "draw dim"]:
+        """Return draws with components in random orders where labels are exchangeable, else as they are."""
+        if not self._simulator.order:
+            return x
+        return under_random_labels(task, x, np.random.default_rng([task.seed, 1]))
+
+    def density(self, task: Task) -> Density:
+        """Return the density of draws under all labels."""
+        ascending = _Ascending(self, self.amortized.encode([task.data]))
+        return UnderAllLabels(task, ascending) if self._simulator.order else ascending
+
+    def log_density(
+        self, observed: Observations, x: Float[np.ndarray, "draw dim"]
+    ) -> Float[np.ndarray, " draw"]:
+        """Return the normalised log density of draws whose components are in order."""
+        order = self._simulator.order
+        c = to_increments(x, order)
+        log_q = self.amortized.log_density(observed, c[None])[0].astype(float)
+        return log_q - c[:, list(order[1:])].sum(axis=1)
+
+
+@dataclass(frozen=True)
+class _Ascending:
+    """The density of draws whose components are in order."""
+
+    hosted: Hosted
+    observed: Observations
+
+    def log_density(self, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, " draw"]:
+        """Return the normalised log density at each row of x."""
+        return self.hosted.log_density(self.observed, x)

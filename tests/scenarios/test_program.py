@@ -1,0 +1,99 @@
+"""A user's own Stan program with a simulator: the documented example, and what is said of faulty ones."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline.contracts.scenarios import CONTRACT
+from pipeline.errors import UserError
+from pipeline.scenarios import get_scenario
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def block(document, language):
+    found = re.search(rf"```{language}\n(.*?)```", (DOCS / document).read_text(), re.S)
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A folder with the documented files, and the documented block's settings."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/outliers.py").write_text(block("your-own-program.md", "python"))
+    (tmp_path / "mine/outliers.stan").write_text(block("adding-a-scenario.md", "stan"))
+    return yaml.safe_load(block("your-own-program.md", "yaml"))["scenarios"]["outliers"]
+
+
+@pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
+def test_contract(mine, check):
+    check(get_scenario("outliers", mine))
+
+
+def test_the_short_and_the_long_way_are_one_model(mine):
+    """The simulator's memberships and data block are those of the class in adding-a-scenario.md."""
+    scenario = get_scenario("outliers", mine)
+    long_way: dict = {"__name__": "outliers"}
+    exec(
+        compile(block("adding-a-scenario.md", "python").replace("@dataclass", "# "), "doc", "exec"), long_way
+    )
+    other = object.__new__(long_way["Outliers"])
+    data = scenario.data_sets([3])[0]
+    assert scenario.stan_data(data) == other.stan_data(data)
+    draws = {"share": np.array([0.1, 0.4]), "outlier_sd": np.array([2.0, 5.0])}
+    np.testing.assert_allclose(
+        scenario.memberships(data, draws)["membership"], other.memberships(data, draws)["membership"]
+    )
+
+
+FAULTS = [
+    ("rng.beta(*SHARE_SHAPE)", "rng.beta(*SHARE)", "line 8: simulate failed: NameError"),
+    ("import numpy as np", "import numpy as np, nothing_such", "line 1: importing it failed"),
+    ("def stan_data", "def data_block", "defines no function stan_data"),
+    ("return y, {", "return {", "simulate must return observations"),
+    (".astype(int)", ".astype(int) + 1", "[1, 2]; there must be one from 0 to 1"),
+    ("return y, {", "return y[1:], {", "one from 0 to 1 for each observation"),
+]
+
+
+@pytest.mark.parametrize(("code", "fault", "said"), FAULTS, ids=[said for *_, said in FAULTS])
+def test_faults_of_a_simulator_are_named_with_file_and_line(mine, code, fault, said):
+    file = Path(mine["simulator"])
+    assert code in file.read_text()
+    file.write_text(file.read_text().replace(code, fault))
+    with pytest.raises(UserError, match=re.escape(said)) as caught:
+        get_scenario("outliers", mine)
+    assert "scenarios.outliers" in str(caught.value) and str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"stan": "mine/none.stan"}, "is no Stan program"),
+        ({"simulator": "mine/none.py"}, "is no Python file"),
+        ({"family": "tree"}, "family"),
+        ({"exchangeable": ["share"]}, "share is no parameter with 2 components"),
+        ({"n_components": 1}, "n_components"),
+    ],
+)
+def test_wrong_settings_are_refused(mine, setting, said):
+    with pytest.raises(UserError, match=said):
+        get_scenario("outliers", {**mine, **setting})
+
+
+def test_memberships_may_be_left_out_and_may_not_be_of_another_shape(mine):
+    file = Path(mine["simulator"])
+    code = file.read_text()
+    draws = {"share": np.array([0.1]), "outlier_sd": np.array([2.0])}
+    file.write_text(code.replace("def memberships", "def _memberships"))
+    scenario = get_scenario("outliers", mine)
+    assert scenario.memberships(scenario.data_sets([1])[0], draws) == {}
+    file.write_text(code.replace("return joint /", "return joint[..., :1] /"))
+    scenario = get_scenario("outliers", mine)
+    with pytest.raises(UserError, match="it must return arrays of shape"):
+        scenario.memberships(scenario.data_sets([1])[0], draws)
