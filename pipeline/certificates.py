@@ -98,7 +98,7 @@ def mixing(
     log_p: Float[np.ndarray, "chain draw"],
     posterior: Posterior | None = None,
 ) -> Mixing:
-    """Return R-hat and effective sizes of the parameters, as sampled or relabelled, and of the log density."""
+    """Return R-hat and effective sizes of parameters, as sampled or relabelled, and of the log density."""
     import arviz as az  # takes seconds to import
 
     draws, r_hat_raw, modes = flat, None, ""

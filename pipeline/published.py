@@ -1,4 +1,4 @@
-"""Reference runs that are not sampled but came with a data set: certified anew, and held against Stan's own."""
+"""References that came with a data set instead of being sampled: certified anew, held against Stan's own."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,8 +18,8 @@ MAX_ERRORS = 5.0
 def adopted(published: PublishedReference, task: Task, completed: Callable[[Fit], Posterior]) -> Piece:
     """Return published draws as the piece of a reference run, with a certificate of their own.
 
-    Convergence is computed from the draws; what only their sampler knew is taken from their record. Whose they
-    are stands in the piece's reason, and so in status.csv.
+    Convergence is computed from the draws; what only their sampler knew is taken from their record. Whose
+    they are stands in the piece's reason, and so in status.csv.
 
     Args:
         published: the draws.

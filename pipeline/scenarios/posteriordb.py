@@ -44,8 +44,9 @@ class Posteriordb(Scenario):
 
     database: str
     posterior: str
-    family: Family | None = None  # type: ignore[assignment] (a setting until __post_init__ has filled it)
-    n_components: int | None = None  # type: ignore[assignment]
+    # Where the configuration leaves these two out, they are found when the scenario is built.
+    family: Family = None  # pyright: ignore[reportAssignmentType]
+    n_components: int = None  # pyright: ignore[reportAssignmentType]
     reference_draws: bool = True
     y: str | tuple[str, ...] | None = None
     weights: str | None = None
@@ -71,8 +72,8 @@ class Posteriordb(Scenario):
         if self._draws and (missing := set(scalars_of(shapes)) - set(self._draws)):
             raise UserError(
                 f"{self._entry.draws_file}: its draws do not fit the program {self._entry.program}: "
-                f"{', '.join(sorted(missing))} missing; found {', '.join(self._draws)}. With reference_draws: "
-                "false Stan samples the reference."
+                f"{', '.join(sorted(missing))} missing; found {', '.join(self._draws)}. With "
+                "reference_draws: false Stan samples the reference."
             )
 
     @property
@@ -92,7 +93,7 @@ class Posteriordb(Scenario):
 
     @functools.cached_property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the Stan parameters: the program's sizes, or where these are computed, the draws' names."""
+        """Shapes of the Stan parameters by the program; where it computes a size, by the draws' names."""
         program = self._entry.program
         named = shapes_of(self._draws)
         shapes = {}
@@ -106,8 +107,8 @@ class Posteriordb(Scenario):
             shape = evaluated(sizes, self._data)
             if shape is None and name not in named:
                 raise UserError(
-                    f"{program}: the sizes of {name}, {', '.join(sizes)}, are not arithmetic of integers in the "
-                    "data, and the database has no reference draws that would tell them."
+                    f"{program}: the sizes of {name}, {', '.join(sizes)}, are not arithmetic of integers in "
+                    "the data, and the database has no reference draws that would tell them."
                 )
             shapes[name] = named[name] if shape is None else shape
         return shapes
@@ -149,29 +150,31 @@ class Posteriordb(Scenario):
     def _gaussian(self) -> GaussianRoles | None:
         if not any(role is not None for role in self._roles.of_components.values()):
             if self._roles.exchangeable:
-                raise UserError("exchangeable: relabelling needs memberships; give weights or transition, mean, sd.")
+                raise UserError(
+                    "exchangeable: relabelling needs memberships; give weights or transition, mean, sd."
+                )
             return None
         return GaussianRoles(self.family, self._roles, self._data, self.parameter_shapes)
 
     @functools.cached_property
     def _observations(self) -> Float[np.ndarray, "obs series"]:
-        columns = {name: self._data.get(name) for name in self._roles.y}
-        lists = [name for name, value in self._data.items() if is_numbers(value)]
-        for name, column in columns.items():
-            if not is_numbers(column):
+        lists = {name: value for name, value in self._data.items() if is_numbers(value)}
+        for name in self._roles.y:
+            if name not in lists:
                 raise UserError(
                     f"y: {name!r} is no list of finite numbers in {self._entry.data_file}. Lists there: "
                     f"{', '.join(lists) or 'none'}."
                 )
-        if len({len(column) for column in columns.values()}) != 1:
-            raise UserError(f"y: {', '.join(columns)} differ in length; series must be equally long.")
-        return np.array(list(columns.values()), dtype=float).T
+        columns = [lists[name] for name in self._roles.y]
+        if len({len(column) for column in columns}) != 1:
+            raise UserError(f"y: {', '.join(self._roles.y)} must be equally long; their lengths differ.")
+        return np.array(columns, dtype=float).T
 
     def _family_by_name(self) -> Family:
         if (family := self._entry.family) is None:
             raise UserError(
-                f"posterior: names, titles and keywords of {self.posterior!r} in {self.database} name no mixture "
-                f"and no HMM. If it is one, say so: family: {' or '.join(FAMILIES)}."
+                f"posterior: names, titles and keywords of {self.posterior!r} in {self.database} name no "
+                f"mixture and no HMM. If it is one, say so: family: {' or '.join(FAMILIES)}."
             )
         return family
 
@@ -181,8 +184,8 @@ class Posteriordb(Scenario):
         if isinstance(count := self._data.get("K"), int):
             return count
         raise UserError(
-            "n_components: neither a role mean nor an entry K of the data says how many components there are. "
-            "Give their number."
+            "n_components: neither a role mean nor an entry K of the data says how many components there "
+            "are. Give their number."
         )
 
     def published_reference(self) -> PublishedReference | None:

@@ -34,7 +34,9 @@ def read_draws(file: Path) -> dict[str, Float[np.ndarray, "chain draw"]]:
                 f"{file}: {name}: the chains must have equally many draws, all of them numbers."
             ) from None
         if draws[name].ndim != 2 or draws[name].shape[1] < 4 or not np.isfinite(draws[name]).all():
-            raise UserError(f"{file}: {name}: each chain must have at least 4 draws, all of them finite numbers.")
+            raise UserError(
+                f"{file}: {name}: each chain must have at least 4 draws, all of them finite numbers."
+            )
     if len({values.shape for values in draws.values()}) != 1:
         raise UserError(f"{file}: the parameters must have equally many draws; they differ.")
     return draws

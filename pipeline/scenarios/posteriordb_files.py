@@ -1,7 +1,7 @@
 """posteriordb's layout on disk: what one posterior is made of, every fault in it named by its file.
 
-A posterior is a Stan program with its data (Magnusson et al. 2025, "posteriordb", AISTATS). A database has the
-folders ``posteriors``, ``models``, ``data`` and ``reference_posteriors``; a checkout of posteriordb's
+A posterior is a Stan program with its data (Magnusson et al. 2025, "posteriordb", AISTATS). A database has
+the folders ``posteriors``, ``models``, ``data`` and ``reference_posteriors``; a checkout of posteriordb's
 repository holds it in the folder ``posterior_database``.
 """
 
@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from pipeline.errors import UserError
 from pipeline.scenarios.base import Family
@@ -60,8 +60,8 @@ def find_database(path: Path) -> Path:
     """
     if not path.is_dir():
         raise UserError(
-            f"database: {path}: there is no such folder. A path counts from the folder that the workflow runs "
-            f"in, {Path.cwd()}. Clone posteriordb, and name the clone's folder."
+            f"database: {path}: there is no such folder. A path counts from the folder that the workflow "
+            f"runs in, {Path.cwd()}. Clone posteriordb, and name the clone's folder."
         )
     for root in (path / "posterior_database", path):
         if (root / "posteriors").is_dir():
@@ -133,13 +133,16 @@ def read_json(file: Path) -> Any:
                 raise UserError(f"{file}: must hold one file; found {len(members)}: {', '.join(members)}.")
             return json.loads(archive.read(members[0]))
     except FileNotFoundError:
-        raise UserError(f"{file}: there is no such file. The checkout is not whole; check it out again.") from None
+        raise UserError(
+            f"{file}: there is no such file. The checkout is not whole; check it out again."
+        ) from None
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror or error}.") from error
     except zipfile.BadZipFile as error:
         raise UserError(f"{file}: is not a whole zip file ({error}). Check the file out again.") from error
     except ValueError as error:
         raise UserError(f"{file}: is not JSON ({error}). Check the file out again.") from error
+
 
 def read_object(file: Path) -> dict[str, Any]:
     """Read a JSON file, zipped or not, that holds an object.
@@ -152,7 +155,7 @@ def read_object(file: Path) -> dict[str, Any]:
     return value
 
 
-def is_numbers(value: Any) -> bool:
+def is_numbers(value: Any) -> TypeGuard[list[float]]:
     """Say whether a value is a list of finite numbers, and not empty."""
     return (
         isinstance(value, list)
@@ -163,7 +166,8 @@ def is_numbers(value: Any) -> bool:
 
 def _instead(root: Path, name: str, names: list[str]) -> str:
     """Say what may have been meant: the closest names, or else the database's mixtures and HMMs."""
-    if close := difflib.get_close_matches(name, names, n=3, cutoff=0.5):
+    parts = [other for other in names if name.lower() in other.lower()]
+    if close := (parts or difflib.get_close_matches(name, names, n=3))[:3]:
         return f"Did you mean {' or '.join(map(repr, close))}?"
     fitting = []
     for other in names:
@@ -194,7 +198,8 @@ def _present(file: Path) -> Path:
     zipped = file.with_name(f"{file.name}.zip")
     if not (found := zipped if zipped.is_file() else file).is_file():
         raise UserError(
-            f"{file}: found neither this file nor {zipped.name}. The checkout is not whole; check it out again."
+            f"{file}: found neither this file nor {zipped.name}. The checkout is not whole; check it out "
+            "again."
         )
     return found
 

@@ -1,7 +1,7 @@
 """What the parameters and data of a database's program are to a Gaussian mixture or HMM, for memberships.
 
-posteriordb says of a program what its density is, not which of its parameters is a weight. The posteriors that
-are known are named here; for others the configuration says it, or memberships are left out.
+posteriordb says of a program what its density is, not which of its parameters is a weight. The models
+that are known are named here; for others the configuration says it, or memberships are left out.
 """
 
 from collections.abc import Mapping
@@ -57,9 +57,9 @@ class Roles:
 
 _TWO_NORMALS = Roles(weights="theta", mean="mu", sd="sigma")
 
-# By the model's name. hmm_gaussian and iohmm_reg are not among them, nor do the drives have more than
-# observations: hmm_gaussian takes the first observation with the likelihood of all states at once, transitions
-# of iohmm_reg depend on inputs, and the drives have two series. None has the memberships of a plain HMM.
+# By the model's name. Three kinds of HMMs have no memberships of a plain Gaussian one: the drives have two
+# series, hmm_gaussian gives the first observation the likelihood of all states at once, and the transitions
+# of iohmm_reg depend on inputs.
 KNOWN = {
     "low_dim_gauss_mix": _TWO_NORMALS,
     "low_dim_gauss_mix_collapse": _TWO_NORMALS,
@@ -91,30 +91,27 @@ class GaussianRoles:
         needed = ["weights" if self.family == "mixture" else "transition", "mean", "sd"]
         given = self.roles.of_components
         if wrong := [key for key in given if given[key] is not None and key not in needed]:
-            raise UserError(f"{wrong[0]}: a {self.family} has none. Allowed: y, {', '.join(needed)}.")
+            raise UserError(f"{wrong[0]}: family {self.family} has none. Allowed: y, {', '.join(needed)}.")
         if missing := [key for key in needed if given[key] is None]:
             raise UserError(
-                f"{missing[0]}: memberships of a {self.family} need {', '.join(needed)}, and this one is missing. "
+                f"{missing[0]}: is missing; memberships of family {self.family} need {', '.join(needed)}. "
                 "Give all of them, or none and do without memberships."
             )
         if len(self.roles.y) != 1:
             raise UserError("y: memberships are known of one series of observations; name one, or no roles.")
-        allowed = self._allowed_shapes()
-        for key in needed:
-            names = given[key] if isinstance(given[key], tuple) else (given[key],)
-            for name in names:
-                found = self._shape(key, name)
-                if found not in allowed[key]:
+        for key, allowed in self._allowed_shapes().items():
+            for name in _names(given[key]):
+                if (found := self._shape(key, name)) not in allowed:
+                    words = " or ".join(str(list(shape)) for shape in allowed)
                     raise UserError(
-                        f"{key}: {name} has shape {list(found)}; with {self.n_components} components, the length "
-                        f"of the means, it must be {' or '.join(str(list(shape)) for shape in allowed[key])}."
+                        f"{key}: {name} has shape {list(found)}; it must be {words}, since there are "
+                        f"{self.n_components} means."
                     )
-        if self.roles.exchangeable and (
-            self._shape("", self.roles.weights or self.roles.transition[0]) == () or len(self.roles.transition) > 1
-        ):
+        if self.roles.exchangeable and not self._can_be_permuted():
             raise UserError(
-                "exchangeable: labels are permuted in vectors of weights and whole transition matrices alone, not "
-                "in the probability of one component or in rows with names of their own. Leave it out."
+                "exchangeable: labels can be permuted in parameters that are vectors or a whole transition "
+                "matrix, not in the probability of one component, in rows with names of their own or in "
+                "data. Leave it out."
             )
 
     @property
@@ -122,18 +119,24 @@ class GaussianRoles:
         """The length of the means."""
         shape = self._shape("mean", self.roles.mean)
         if len(shape) != 1 or shape[0] < 2:
-            raise UserError(f"mean: {self.roles.mean} must be a vector of at least two means, not {list(shape)}.")
+            raise UserError(
+                f"mean: {self.roles.mean} must be a vector of at least two means, not {list(shape)}."
+            )
         return shape[0]
 
     def memberships(
-        self, y: Float[np.ndarray, "obs replicate"], parameters: Mapping[str, Float[np.ndarray, " draw *shape"]]
+        self,
+        y: Float[np.ndarray, "obs replicate"],
+        parameters: Mapping[str, Float[np.ndarray, " draw *shape"]],
     ) -> dict[str, Float[np.ndarray, "draw obs component"]]:
         """Return the memberships of a Gaussian mixture, or of a Gaussian HMM whose first state is uniform."""
         n_draws = len(next(iter(parameters.values())))
 
-        def values(name: str | float | None) -> np.ndarray:
-            known = parameters[name] if name in parameters else np.array(self._constant(name), dtype=float)[None]
-            return np.broadcast_to(known, (n_draws, *known.shape[1:]))
+        def values(name: Any) -> np.ndarray:
+            if name in parameters:
+                return parameters[name]
+            constant = np.array(self._constant(name), dtype=float)
+            return np.broadcast_to(constant, (n_draws, *constant.shape))
 
         shape = (n_draws, self.n_components)
         sd = values(self.roles.sd)
@@ -149,16 +152,23 @@ class GaussianRoles:
         return hmm_memberships(summarise(y), initial, transition, mean, sd)
 
     def _allowed_shapes(self) -> dict[str, list[tuple[int, ...]]]:
-        k = self.n_components
-        rows = len(self.roles.transition)
-        if rows not in (0, 1, k):
+        """Return the shapes that each role of the family may have."""
+        k, rows = self.n_components, len(self.roles.transition)
+        common: dict[str, list[tuple[int, ...]]] = {"mean": [(k,)], "sd": [(k,), ()]}
+        if self.family == "mixture":
+            return {"weights": [(k,), ()] if k == 2 else [(k,)], **common}
+        if rows not in (1, k):
             raise UserError(f"transition: found {rows} names; give the matrix, or its {k} rows.")
-        return {
-            "weights": [(k,), ()] if k == 2 else [(k,)],
-            "transition": [(k, k)] if rows == 1 else [(k,)],
-            "mean": [(k,)],
-            "sd": [(k,), ()],
-        }
+        return {"transition": [(k, k)] if rows == 1 else [(k,)], **common}
+
+    def _can_be_permuted(self) -> bool:
+        """Say whether every role that differs between components is a parameter with axes for them."""
+        if self.roles.weights and not self._shape("weights", self.roles.weights):
+            return False
+        names = [name for value in self.roles.of_components.values() for name in _names(value)]
+        return len(self.roles.transition) < 2 and all(
+            name in self.shapes or not self._shape("", name) for name in names
+        )
 
     def _shape(self, key: str, name: Any) -> tuple[int, ...]:
         if name in self.shapes:
@@ -172,3 +182,7 @@ class GaussianRoles:
 
     def _constant(self, name: Any) -> Any:
         return self.data[name] if isinstance(name, str) else name
+
+
+def _names(value: Any) -> tuple[Any, ...]:
+    return () if value is None else value if isinstance(value, tuple) else (value,)

@@ -1,4 +1,4 @@
-"""Which parameters a Stan program declares, and in which shapes: read from its text, before it is compiled."""
+"""Which parameters a Stan program declares, in which shapes: read from its text, before any compilation."""
 
 import ast
 import operator
@@ -15,7 +15,15 @@ _SQUARE = {"cov_matrix", "corr_matrix", "cholesky_factor_corr"}
 _SIZES = {
     "real": 0,
     **dict.fromkeys(
-        ("vector", "row_vector", "simplex", "unit_vector", "ordered", "positive_ordered", "sum_to_zero_vector"),
+        (
+            "vector",
+            "row_vector",
+            "simplex",
+            "unit_vector",
+            "ordered",
+            "positive_ordered",
+            "sum_to_zero_vector",
+        ),
         1,
     ),
     **dict.fromkeys(
@@ -66,7 +74,7 @@ def declared_parameters(program: str) -> dict[str, tuple[str, ...]]:
 
 
 def evaluated(sizes: Iterable[str], data: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """Return sizes as numbers, given the program's data; None where they are no arithmetic of its integers."""
+    """Return sizes as numbers, given the data; None where they are no arithmetic of the data's integers."""
     try:
         return tuple(_value(ast.parse(size.strip(), mode="eval").body, data) for size in sizes)
     except (SyntaxError, LookupError, TypeError, ZeroDivisionError):
