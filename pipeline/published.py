@@ -13,6 +13,11 @@ from pipeline.scenarios.base import PublishedReference
 
 # Monte Carlo errors between two runs: one pair of exact ones in 100,000 has a dozen quantities beyond.
 MAX_ERRORS = 5.0
+_IN_WORDS = {
+    "divergences": "divergences",
+    "e_bfmi_min": "E-BFMI",
+    "treedepth_saturated": "iterations at maximal tree depth",
+}
 
 
 def adopted(published: PublishedReference, task: Task, completed: Callable[[Fit], Posterior]) -> Piece:
@@ -36,7 +41,7 @@ def adopted(published: PublishedReference, task: Task, completed: Callable[[Fit]
         "treedepth_saturated": published.treedepth_saturated,
     }
     certificate = Certificate(**recorded, **mixing(flat, posterior.log_p, posterior))
-    unknown = [key for key, value in recorded.items() if value is None]
+    unknown = [_IN_WORDS[key] for key, value in recorded.items() if value is None]
     remark = f"{published.source}; not recorded: {', '.join(unknown)}" if unknown else published.source
     reason = f"{certificate.reason}, of {remark}" if certificate.reason else remark
     row = {

@@ -59,7 +59,7 @@ def test_good_draws_are_certified_in_the_programs_order_and_say_whose_they_are()
 def test_what_nobody_recorded_is_named_and_not_checked():
     piece = adopted(published(divergences=None, treedepth_saturated=None), task(), completed)
     assert piece.status == "ok"
-    assert piece.reason == "somebody's draws; not recorded: divergences, treedepth_saturated"
+    assert piece.reason == "somebody's draws; not recorded: divergences, iterations at maximal tree depth"
     assert piece.extra[0]["divergences"] is None
 
 

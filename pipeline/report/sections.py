@@ -216,7 +216,7 @@ def _published_reference(run: Run, scenario: str) -> str:
     whose = [reason for reason in rows["reason"][rows["status"] == "ok"] if reason]
     if not whose:
         return ""
-    return f"The reference is {whose[0]}. The floor is a run of Stan by this suite, which agrees with it."
+    return f"The reference is {whose[0]}. The floor is a run of Stan by this suite."
 
 
 def _why_unscored(run: Run, scenario: str) -> str:

@@ -1,4 +1,4 @@
-"""References that were published with their data are said to be so; scenarios without memberships are shown."""
+"""The page says which references were published, and bears scenarios without memberships."""
 
 import dataclasses
 
