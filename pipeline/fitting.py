@@ -157,8 +157,16 @@ def _proposal(
     return Proposal(
         log_p=log_p.reshape(-1) if same else task.model.log_density(raw),
         log_q=density.log_density(raw),
-        log_q_reference=np.stack([density.log_density(draws) for draws in at]) if at else np.empty((0, 0)),
+        log_q_reference=_padded([density.log_density(draws) for draws in at]),
     )
+
+
+def _padded(runs: Sequence[Float[np.ndarray, " reference_draw"]]) -> Float[np.ndarray, "run reference_draw"]:
+    """Stack runs, the shorter ones filled up with NaN: published references have lengths of their own."""
+    out = np.full((len(runs), max(map(len, runs), default=0)), np.nan)
+    for row, values in zip(out, runs, strict=True):
+        row[: len(values)] = values
+    return out
 
 
 def _membership_batches(task: Task, flat: np.ndarray) -> dict[str, np.ndarray]:

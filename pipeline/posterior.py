@@ -17,7 +17,7 @@ class Proposal:
             itself (raw draws, never resampled ones), by BridgeStan.
         log_q: normalised log density of the approximation at the same draws.
         log_q_reference: the same at the draws of the two reference runs, flattened over their chains; empty
-            where the data set has none.
+            where the data set has none, and NaN behind the draws of a shorter run.
     """
 
     log_p: Float[np.ndarray, " proposal_draw"]

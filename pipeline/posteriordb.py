@@ -39,6 +39,8 @@ def write_database(
 ) -> list[str]:
     """Add a scenario's certified data sets to a database, and return the names of its posteriors.
 
+    A scenario whose reference was published with its data adds none: they are somebody else's.
+
     Args:
         folder: root of the database.
         name: of the scenario in the configuration.
@@ -49,6 +51,8 @@ def write_database(
         reference: how references are sampled.
         seed: the run's root seed.
     """
+    if scenario.published_reference() is not None:
+        return []
     program = scenario.stan_program.removesuffix(".stan")
     _write_model(folder, program, scenario)
     written = []

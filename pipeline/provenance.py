@@ -19,9 +19,15 @@ PACKAGES = (
 
 
 def provenance(
-    config: Mapping[str, Any], config_files: Sequence[str], toolchain: Mapping[str, Any]
+    config: Mapping[str, Any],
+    config_files: Sequence[str],
+    toolchain: Mapping[str, Any],
+    published_references: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Return the record behind provenance.json."""
+    """Return the record behind provenance.json.
+
+    ``published_references`` says, by scenario, whose draws its first reference run is.
+    """
     command = ["snakemake", "--cores", "all"]
     if config_files and config_files != ["config/default.yaml"]:
         command += ["--configfile", *config_files]
@@ -41,6 +47,7 @@ def provenance(
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "toolchain": dict(toolchain),
+        "published_references": dict(published_references),
         "config": dict(config),
     }
 

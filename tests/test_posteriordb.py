@@ -1,11 +1,15 @@
 """What is written is read back by posteriordb's own Python package."""
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from posteriordb import PosteriorDatabase
 
+from pipeline.errors import UserError
 from pipeline.labels.runs import Labels
 from pipeline.posterior import Posterior
 from pipeline.posteriordb import write_database
@@ -40,8 +44,8 @@ def reference_run(scenario, seed):
 
 def written(folder, name):
     scenario = get_scenario(name, {})
-    data_sets = dict(enumerate(scenario.data_sets([1, 2, 3])))
-    references = {i: reference_run(scenario, i) for i in (0, 1)}
+    data_sets = dict(enumerate(scenario.data_sets([1, 2, 3][: scenario.n_datasets])))
+    references = {i: reference_run(scenario, i) for i in (0, 1) if i in data_sets}
     certificates = {0: CERTIFICATE, 1: {**CERTIFICATE, "certified": False}, 2: CERTIFICATE}
     names = write_database(
         folder, name, scenario, data_sets, references, certificates, Reference(draws=DRAWS), seed=7
@@ -87,3 +91,38 @@ def test_exchangeable_references_go_through_all_labellings(tmp_path):
         )
         seen.add(order)
     assert seen == set(copies)
+
+
+def test_the_documented_example_reads_back_what_is_written(tmp_path, monkeypatch):
+    """docs/posteriordb.md: the galaxies' reference as a scenario of its own, memberships and all."""
+    document = Path(__file__).parents[1] / "docs" / "posteriordb.md"
+    blocks = re.findall(r"```yaml\n(.*?)```", document.read_text(), re.DOTALL)
+    block = yaml.safe_load(blocks[-1])["scenarios"]["velocities"]
+    monkeypatch.chdir(tmp_path)
+    scenario, data_sets, references, names = written(tmp_path / block["database"], "galaxies")
+    assert names == [block["posterior"]]
+    found = get_scenario("velocities", block)
+    assert (found.family, found.n_components) == (scenario.family, scenario.n_components)
+    assert found.parameter_shapes == scenario.parameter_shapes
+    assert found.stan_file.read_text() == scenario.stan_file.read_text()
+    (data,) = found.data_sets([1])
+    np.testing.assert_array_equal(data.y, data_sets[0].y)
+    assert found.stan_data(data) == scenario.stan_data(data_sets[0])
+    published = found.published_reference()
+    assert published is not None and (published.divergences, published.e_bfmi_min) == (0, 0.9)
+    for name, values in references[0].scalars().items():
+        np.testing.assert_array_equal(published.draws[name], values)
+    draws = {name: values[0] for name, values in references[0].parameters.items()}
+    assert found.memberships(data, draws).keys() == {"membership"}
+    np.testing.assert_allclose(
+        found.memberships(data, draws)["membership"], scenario.memberships(data, draws)["membership"]
+    )
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_documented_blocks_have_known_settings(block):
+    document = Path(__file__).parents[1] / "docs" / "posteriordb.md"
+    blocks = re.findall(r"```yaml\n(.*?)```", document.read_text(), re.DOTALL)
+    for name, settings in yaml.safe_load(blocks[block])["scenarios"].items():
+        with pytest.raises(UserError, match=r"database: .*: there is no such folder"):
+            get_scenario(name, {**settings, "database": "/nowhere"})

@@ -18,7 +18,12 @@ _RUN_FACTS = {
     "python": "Python",
 }
 _START = "snakemake --cores all"
-_GROUPS = {"machine": "Machine", "toolchain": "Stan toolchain", "packages": "Packages"}
+_GROUPS = {
+    "machine": "Machine",
+    "toolchain": "Stan toolchain",
+    "packages": "Packages",
+    "published_references": "References that were published",
+}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pipeline.report.costs import phase_seconds
 from pipeline.report.example_figures import density_overlays, membership_figures
 from pipeline.report.examples import REFERENCE, Example
 from pipeline.report.figures import Figure
-from pipeline.report.inputs import Run
+from pipeline.report.inputs import REFERENCE_METHODS, Run
 from pipeline.report.pair_figures import pair_figures
 from pipeline.report.scoring import KINDS, LABEL_NAMES, METRICS, kind_of
 from pipeline.report.sentences import YARDSTICK
@@ -53,6 +53,7 @@ class PosteriorPart:
     densities: list[Figure]
     pairs: list[Figure]
     example: ExampleNote | None
+    reference: str = ""
     nothing: str = ""
 
 
@@ -111,6 +112,7 @@ def posterior_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> 
                 densities=density_overlays(example, scenario, rows) if example else [],
                 pairs=pair_figures(example, scenario, rows) if example else [],
                 example=_example_note(example, rows) if example else None,
+                reference=_published_reference(run, scenario),
                 nothing="" if len(here) else _why_unscored(run, scenario),
             )
         )
@@ -206,6 +208,15 @@ def _example_note(example: Example, rows: Sequence[Mark]) -> ExampleNote:
         note=text.strip(),
         series=is_series,
     )
+
+
+def _published_reference(run: Run, scenario: str) -> str:
+    """Say whose draws the reference is, where the suite did not sample it."""
+    rows = run.status[(run.status["scenario"] == scenario) & (run.status["method"] == REFERENCE_METHODS[0])]
+    whose = [reason for reason in rows["reason"][rows["status"] == "ok"] if reason]
+    if not whose:
+        return ""
+    return f"The reference is {whose[0]}. The floor is a run of Stan by this suite."
 
 
 def _why_unscored(run: Run, scenario: str) -> str:

@@ -116,13 +116,18 @@ def model_of(wildcards):
 
 
 def first_reference(wildcards):
-    """Return the first reference run, for a second one whose labels are named after it."""
-    if (
-        wildcards.reference_run == "1"
-        or not CONFIG.scenarios[wildcards.scenario].label_axes
-    ):
+    """Return the first reference run, for a second one with its labels, or that must agree with it."""
+    scenario = CONFIG.scenarios[wildcards.scenario]
+    is_needed = scenario.label_axes or scenario.published_reference() is not None
+    if wildcards.reference_run == "1" or not is_needed:
         return []
     return f"{RUN}/draws/{wildcards.scenario}/reference-1.nc"
+
+
+def published_references():
+    """Return, by scenario whose first reference run was published with its data, whose draws it is."""
+    found = {name: s.published_reference() for name, s in CONFIG.scenarios.items()}
+    return {name: one.source for name, one in found.items() if one is not None}
 
 
 def fit_of(wildcards):

@@ -6,6 +6,8 @@ rule reference:
         data=f"{RUN}/data/{{scenario}}.nc",
         model=model_of,
         first=first_reference,
+        # A reference may have been published with the data.
+        files=lambda wildcards: CONFIG.scenarios[wildcards.scenario].input_files,
         sources=sources_of("pipeline.reference", "pipeline.fitting"),
     output:
         draws=f"{RUN}/draws/{{scenario}}/reference-{{reference_run}}.nc",

@@ -15,6 +15,7 @@ rule provenance:
     params:
         config=config,
         files=[str(file) for file in workflow.configfiles],
+        published=published_references(),
     script:
         "../scripts/provenance.py"
 

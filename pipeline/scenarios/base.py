@@ -34,6 +34,25 @@ class DataSet:
     z: Int[np.ndarray, " obs"] | None = None
 
 
+@dataclass(frozen=True)
+class PublishedReference:
+    """Reference draws that came with a data set, made by somebody else.
+
+    Attributes:
+        source: whose they are and how they were made, in the words of status.csv and the report.
+        draws: of every scalar parameter, by its Stan name with 1-based index, such as "mu[2]".
+        divergences: divergent transitions of all chains after warm-up; None where nobody recorded them.
+        e_bfmi_min: smallest energy Bayesian fraction of missing information of a chain; None likewise.
+        treedepth_saturated: iterations that reached the maximal tree depth; None likewise.
+    """
+
+    source: str
+    draws: dict[str, Float[np.ndarray, "chain draw"]]
+    divergences: int | None = None
+    e_bfmi_min: float | None = None
+    treedepth_saturated: int | None = None
+
+
 class Scenario(abc.ABC):
     """A family of data sets with one Stan program.
 
@@ -79,6 +98,13 @@ class Scenario(abc.ABC):
         are called ``mu``, which ordering goes by.
         """
         return {}
+
+    def published_reference(self) -> PublishedReference | None:
+        """Return the draws that the first reference run is made of, instead of sampling; here none.
+
+        Only a scenario of one data set has them.
+        """
+        return None
 
     @abc.abstractmethod
     def data_sets(self, seeds: Sequence[int]) -> list[DataSet]:
@@ -134,7 +160,8 @@ class Scenario(abc.ABC):
         """Return P(z_n = k | y, theta) for each draw of theta.
 
         Keys: "membership" for a mixture; "filtering", P(z_t | y_1..t), and "smoothing",
-        P(z_t | y_1..T), for an HMM.
+        P(z_t | y_1..T), for an HMM. No key at all where they are not known, as for a program that says only
+        what its density is; memberships are then not scored.
         """
 
     def plotted(self, data: DataSet) -> Float[np.ndarray, " obs"]:

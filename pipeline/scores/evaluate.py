@@ -122,7 +122,7 @@ class DataSetScorer:
             return []
         log_ratio = proposal.log_p - proposal.log_q
         divergence, again = (
-            kl_to_reference(run.log_p - log_q.reshape(run.log_p.shape), log_ratio)
+            kl_to_reference(run.log_p - log_q[: run.log_p.size].reshape(run.log_p.shape), log_ratio)
             for run, log_q in zip((self._first, self._second), proposal.log_q_reference, strict=True)
         )
         apart = abs(divergence.value - again.value) if math.isfinite(divergence.value) else math.nan

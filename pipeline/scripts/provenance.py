@@ -9,5 +9,7 @@ from pipeline.provenance import provenance
 
 with job(snakemake):
     toolchain = json.loads(Path(snakemake.input.model).read_text())["toolchain"]
-    record = provenance(snakemake.params.config, snakemake.params.files, toolchain)
+    record = provenance(
+        snakemake.params.config, snakemake.params.files, toolchain, snakemake.params.published
+    )
     write_json(Path(snakemake.output[0]), record)

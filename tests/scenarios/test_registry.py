@@ -23,6 +23,7 @@ def test_names_are_those_of_the_modules_in_the_package():
         "gmm-ordered",
         "hmm-exchangeable",
         "hmm-ordered",
+        "posteriordb",
         "program",
     ]
 

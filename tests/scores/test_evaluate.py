@@ -63,6 +63,21 @@ def test_floors_are_the_second_runs_scores(shifted, references):
     assert 0 <= floors["kl_to_reference", ""].floor < 5 * floors["kl_to_reference", ""].mcse
 
 
+def test_references_may_differ_in_length(shifted, references, normal_posterior):
+    """The shorter one's densities end in NaN, as the fit stage pads them."""
+    first, second = references[0], normal_posterior(2, draws=300)
+    method, _ = shifted
+    at_second = normal_posterior(3, chains=1, draws=2000, shift=0.5, scale=0.8, references=[second]).proposal
+    padded = np.full((2, 4000), np.nan)
+    padded[0], padded[1, :1200] = method.proposal.log_q_reference[0], at_second.log_q_reference[0]
+    ragged = dataclasses.replace(
+        method, proposal=dataclasses.replace(method.proposal, log_q_reference=padded)
+    )
+    found = by_name(score_data_set(ragged, (first, second), TRUTH, seed=1))["kl_to_reference", ""]
+    assert found.value == by_name(shifted[1])["kl_to_reference", ""].value
+    assert 0 <= found.floor < 8 * found.mcse
+
+
 def test_scoring_several_methods_is_scoring_each(shifted, references, normal_posterior):
     method, rows = shifted
     scorer = DataSetScorer(references, TRUTH, seed=1)
