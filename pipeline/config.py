@@ -154,7 +154,7 @@ def _check_programs(scenarios: Mapping[str, Scenario]) -> None:
         file = scenario.stan_file
         if not file.is_file():
             raise UserError(f"scenarios.{name}: its Stan program {scenario.stan_program} is not at {file}.")
-        if files.setdefault(scenario.stan_program, file) != file:
+        if files.setdefault(scenario.stan_program, file).resolve() != file.resolve():
             raise UserError(
                 f"scenarios.{name}: two Stan programs are called {scenario.stan_program}: {file} and "
                 f"{files[scenario.stan_program]}. Rename one."

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.amortized.inference import Draws
-from pipeline.methods.amortized_psis import _Ready, accepted_pareto_k, resample
+from pipeline.methods.amortized_psis import _InJax, accepted_pareto_k, resample
 
 
 def test_the_limit_is_the_papers():
@@ -58,7 +58,7 @@ class Proposals:
 
 
 def test_accepted_draws_follow_the_target():
-    fit = _Ready(4000, 1000, Proposals(2.0)).fit(Task())
+    fit = _InJax(4000, 1000, Proposals(2.0)).fit(Task())
     assert [phase.phase for phase in fit.phases] == ["infer", "correct"] and not fit.note
     assert fit.flat.shape == (1, 1000, 1)
     assert fit.flat.mean() == pytest.approx(1, abs=0.1) and fit.flat.std() == pytest.approx(1, abs=0.08)
@@ -73,4 +73,4 @@ def test_too_narrow_proposals_are_not_accepted(monkeypatch):
 
     monkeypatch.setattr(Model, "by_name", by_name, raising=False)
     with pytest.raises(Escalated):
-        _Ready(4000, 1000, Proposals(0.3)).fit(Task())
+        _InJax(4000, 1000, Proposals(0.3)).fit(Task())
