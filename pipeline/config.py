@@ -12,7 +12,7 @@ from pipeline import plugins
 from pipeline.calibration.settings import Checks
 from pipeline.checkout import CHECKOUT, require
 from pipeline.errors import UserError
-from pipeline.methods import get_method
+from pipeline.methods import SCOPE, get_method
 from pipeline.methods.base import Method, TrainedMethod
 from pipeline.reference import Reference
 from pipeline.regression.settings import Regression
@@ -37,6 +37,7 @@ class Config:
     n_references: dict[str, int]
     shard_size: int
     methods: dict[str, Method]
+    scopes: dict[str, tuple[str, ...]]
     reference: Reference
     checks: Checks
     regression: Regression
@@ -45,12 +46,12 @@ class Config:
 
     @property
     def cells(self) -> list[tuple[str, str]]:
-        """Every (scenario, method) that is fitted; the others have an obstacle."""
+        """Every (scenario, method) that is fitted; the others are not wanted or have an obstacle."""
         return [
             (name, method)
             for name, scenario in self.scenarios.items()
             for method in self.methods
-            if not self.methods[method].obstacle(scenario)
+            if name in self.scopes[method] and not self.methods[method].obstacle(scenario)
         ]
 
     def shards(self, scenario: str, fit: str) -> list[range]:
@@ -114,6 +115,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
                 "set(s). Lower it, or leave it out for a reference of every data set."
             )
     methods = {name: get_method(name, block) for name, block in raw["methods"].items()}
+    scopes = _scopes(raw["methods"], methods, scenarios)
     _check_methods(methods, scenarios)
     _check_programs(scenarios)
     return Config(
@@ -125,12 +127,41 @@ def _build(raw: Mapping[str, Any]) -> Config:
         n_references=references,
         shard_size=raw.get("shard_size", SHARD_SIZE),
         methods=methods,
+        scopes=scopes,
         reference=construct(Reference, raw.get("reference", {}), "reference"),
         checks=construct(Checks, raw.get("checks", {}), "checks"),
         regression=construct(Regression, raw.get("regression", {}), "regression"),
         belief_networks=raw.get("belief_networks", BELIEF_NETWORKS),
         raw=dict(raw),
     )
+
+
+def _scopes(
+    blocks: Mapping[str, Any], methods: Mapping[str, Method], scenarios: Mapping[str, Scenario]
+) -> dict[str, tuple[str, ...]]:
+    """Return, by method, the scenarios that it is wanted for: by default all, or those of its network.
+
+    Raises:
+        UserError: an unknown scenario, or one for which the method's network is not trained.
+    """
+    scopes: dict[str, tuple[str, ...]] = {}
+    for name in sorted(blocks, key=lambda name: bool(getattr(methods[name], "network_of", ""))):
+        method = methods[name]
+        owner = method.network_of if isinstance(method, TrainedMethod) else ""
+        trained = scopes.get(owner, tuple(scenarios))
+        wanted = scopes[name] = tuple(blocks[name].get(SCOPE, trained))
+        for one in wanted:
+            if one not in scenarios:
+                raise UserError(
+                    f"methods.{name}.{SCOPE}: there is no scenario {one!r} in this run."
+                    f"{did_you_mean(one, scenarios)} Allowed: {', '.join(scenarios)}."
+                )
+        if missing := sorted(set(wanted) - set(trained)):
+            raise UserError(
+                f"methods.{name}.{SCOPE}: {missing[0]} is not among the scenarios of {owner}, whose network "
+                "this method uses. Add it there, or leave it out here."
+            )
+    return scopes
 
 
 def _check_methods(methods: Mapping[str, Method], scenarios: Mapping[str, Scenario]) -> None:

@@ -10,6 +10,9 @@ from pipeline.errors import UserError
 from pipeline.methods.base import Method
 from pipeline.settings import construct, did_you_mean
 
+# Key of a method's block that says where it is applied, and nothing about the method itself.
+SCOPE = "scenarios"
+
 _REGISTRY: dict[str, type[Method]] = {}
 _Class = TypeVar("_Class", bound=type[Method])
 
@@ -47,4 +50,5 @@ def method_class(name: str) -> type[Method]:
 
 def get_method(name: str, settings: Mapping[str, Any]) -> Method:
     """Build a method from its block of the configuration; raises UserError for a wrong name, key or value."""
-    return construct(method_class(name), settings, f"methods.{name}")
+    own = {key: value for key, value in settings.items() if key != SCOPE}
+    return construct(method_class(name), own, f"methods.{name}")

@@ -7,6 +7,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.config import check_config
 from pipeline.errors import UserError
+from pipeline.methods import SCOPE
 from pipeline.methods.base import TrainedMethod
 from pipeline.scenarios import SIZES
 from pipeline.sources import sources_of
@@ -62,7 +63,8 @@ def scenario_settings(wildcards):
 def method_settings(wildcards):
     """Return what a method's fits depend on beside the data."""
     block = {**(config["methods"][wildcards.method] or {}), "seed": CONFIG.seed}
-    return json.dumps(block, sort_keys=True)
+    own = {key: value for key, value in block.items() if key != SCOPE}
+    return json.dumps(own, sort_keys=True)
 
 
 def scenario_sources(wildcards):
