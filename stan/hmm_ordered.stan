@@ -12,6 +12,7 @@ data {
 }
 transformed data {
   real precision = n_rep / square(sd); // of y_mean, given its state
+  matrix[T, 2] x = append_col(precision * y_mean, rep_vector(-0.5 * precision, T));
 }
 parameters {
   vector<lower=0, upper=1>[2] p_stay;
@@ -20,10 +21,35 @@ parameters {
 model {
   p_stay ~ beta(p_stay_shape[1], p_stay_shape[2]);
   mu ~ normal(mu_mean, mu_sd);
-  matrix[2, T] log_likelihood;
-  for (k in 1 : 2) {
-    log_likelihood[k] = -0.5 * precision * square(y_mean - mu[k])';
+  // The density of all observations in state 2. In state 1, the one at t is
+  // exp(log_ratio[t]) times as likely.
+  y_mean ~ normal(mu[2], sd / sqrt(n_rep));
+  vector[T] log_ratio = x * [mu[1] - mu[2], square(mu[1]) - square(mu[2])]';
+  // The forward algorithm: joint density of the past and of each state, less
+  // log_scale. Two states take few enough autodiff variables that this is faster
+  // than hmm_marginal; exponents below zero and rescaling keep clear of overflow
+  // and underflow.
+  real in_1 = initial[1];
+  real in_2 = initial[2];
+  real leave_1 = 1 - p_stay[1];
+  real leave_2 = 1 - p_stay[2];
+  real log_scale = 0;
+  for (t in 1 : T) {
+    if (log_ratio[t] < 0) {
+      in_1 *= exp(log_ratio[t]);
+    } else {
+      in_2 *= exp(-log_ratio[t]);
+      log_scale += log_ratio[t];
+    }
+    if (fmax(in_1, in_2) < 1e-100) {
+      real scale = in_1 + in_2;
+      in_1 /= scale;
+      in_2 /= scale;
+      log_scale += log(scale);
+    }
+    real was_1 = in_1;
+    in_1 = was_1 * p_stay[1] + in_2 * leave_2;
+    in_2 = was_1 * leave_1 + in_2 * p_stay[2];
   }
-  matrix[2, 2] transition = [[p_stay[1], 1 - p_stay[1]], [1 - p_stay[2], p_stay[2]]];
-  target += hmm_marginal(log_likelihood, transition, initial);
+  target += log_scale + log(in_1 + in_2);
 }

@@ -36,6 +36,7 @@ BLOCKS = {
     "three-dims": {"type": "gmm-multivariate", "n_dims": 3, "n_components": 4, "concentration": 2},
     "hmm-exchangeable": {"n_times": 40},
     "series": {"type": "custom", "family": "hmm", "n_components": 3, "variance_shape": 4, **_GALAXIES},
+    "series-6": {"type": "custom", "family": "hmm", "n_components": 6, **_GALAXIES},
 }
 
 
@@ -62,6 +63,10 @@ def fast(scenario, data):
 
 @pytest.fixture
 def naive(scenario, data):
+    return naive_model(scenario, data)
+
+
+def naive_model(scenario, data):
     stan_data = {name: value for name, value in scenario.stan_data(data).items() if name != "y_mean"}
     y = data.y if {"n_rep", "D"} & stan_data.keys() else data.y[:, 0]
     return model(NAIVE_FOLDER / scenario.stan_program, {**stan_data, "y": y.tolist()})
@@ -131,6 +136,20 @@ def test_densities_stay_finite_far_from_the_data(name):
     for x in points(fast):
         log_density, gradient = fast.log_density_gradient(x)
         assert np.isfinite(log_density) and np.isfinite(gradient).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["hmm-ordered", "series", "series-6"])
+def test_long_series_between_far_states_do_not_underflow(name):
+    scenario = get_scenario(name, BLOCKS[name])
+    n_rep = scenario.data_sets([5])[0].y.shape[1]
+    data = DataSet(y=np.tile([[100.0], [-100.0]], (500, n_rep)))
+    fast = model(STAN_FOLDER / scenario.stan_program, scenario.stan_data(data))
+    naive = naive_model(scenario, data)
+    for x in points(fast):
+        gradient, expected = (bridge.log_density_gradient(x)[1] for bridge in (fast, naive))
+        assert np.isfinite(gradient).all()
+        np.testing.assert_allclose(gradient, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("file", [*STAN_FOLDER.glob("*.stan"), *NAIVE_FOLDER.glob("*.stan")], ids=str)
