@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipeline.checkout import CHECKOUT, require
-from pipeline.stan import cache
+from pipeline.stan import cache, precompiled
 from pipeline.stan.compiler import run_compiler
 from pipeline.stan.processes import Finished, Processes
 from pipeline.stan.toolchain import Embedded
@@ -172,9 +172,11 @@ def _compile_unit(tools: Embedded, unit: Unit, processes: Processes, folder: Pat
     if path is None:
         path = folder / "model.cpp"
         path.write_text(unit.code)
+    flags = _compile_flags(tools, unit.part)
     argv = [
         tools.record.compiler,
-        *_compile_flags(tools, unit.part),
+        *flags,
+        *(precompiled.include_flags(tools, flags, processes) if unit.part == "model" else []),
         f"-I{tools.include}",
         "-c",
         str(path),

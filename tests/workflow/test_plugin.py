@@ -1,4 +1,4 @@
-"""The workflow with a method and a scenario from a folder outside the repository."""
+"""The workflow with a method, a scenario and a Stan program from a folder outside the repository."""
 
 import pandas as pd
 import pytest
@@ -12,9 +12,16 @@ seed: 3
 plugins: ["Größe und Maß/mine.py"]
 scenarios:
   outliers: {n_datasets: 1, n_obs: [60, 80]}
+  program:
+    stan: Größe und Maß/outliers.stan
+    simulator: Größe und Maß/simulator.py
+    n_components: 2
+    n_datasets: 1
 methods:
   nuts: {warmup: 500, draws: 500}
   mode-jitter: {scale: 0.2}
+  amortized-flow: {train_steps: 100, scenarios: [program]}
+  amortized-flow-psis: {}
 reference: {warmup: 500, draws: 500}
 """
 
@@ -27,10 +34,15 @@ def test_plugins_are_scored_and_reported_as_the_suites_own(tmp_path):
     method, scenario = example("adding-a-method.md", "python"), example("adding-a-scenario.md", "python")
     (folder / "mine.py").write_text(f"{scenario}\n\n{method}")
     (folder / "outliers.stan").write_text(example("adding-a-scenario.md", "stan"))
+    (folder / "simulator.py").write_text(example("your-own-program.md", "python"))
     (project / "tiny.yaml").write_text(CONFIG)
     snakemake(project, "--cores", "2")
     scores = pd.read_csv(project / "results/tiny/scores.csv")
-    assert set(scores.scenario) == {"outliers"} and set(scores.method) == {"nuts", "mode-jitter"}
+    everywhere, amortized = {"nuts", "mode-jitter"}, {"amortized-flow", "amortized-flow-psis"}
+    assert set(scores[scores.scenario == "outliers"].method) == everywhere
+    of_program = scores[scores.scenario == "program"]
+    assert set(of_program.method) == everywhere | amortized
+    assert "membership_accuracy" in set(of_program[of_program.method == "amortized-flow"].metric)
     assert "mode-jitter" in (project / "results/tiny/report.html").read_text()
     # A changed plug-in is fitted again, and nothing else.
     (folder / "mine.py").write_text(

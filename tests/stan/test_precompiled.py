@@ -1,0 +1,45 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.stan import precompiled
+from pipeline.stan.processes import Processes
+from pipeline.stan.toolchain import Embedded, find_toolchain
+
+
+@pytest.fixture
+def tools(tmp_path, monkeypatch) -> Embedded:
+    monkeypatch.setenv("LATENTBENCH_CACHE", str(tmp_path))
+    found = find_toolchain("embedded")
+    assert isinstance(found, Embedded)
+    return found
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The compiler's command lines, none of which is run."""
+    calls: list[list[str]] = []
+
+    def compiled(processes, argv, folder, what):
+        calls.append(argv)
+        Path(argv[-1]).write_text("header")
+
+    monkeypatch.setattr(precompiled, "run_compiler", compiled)
+    return calls
+
+
+def test_the_header_is_made_once_where_it_is_asked_for(tools, calls, monkeypatch):
+    flags = ["-O3"]
+    assert precompiled.include_flags(tools, flags, Processes()) == [] and not calls
+    monkeypatch.setenv(precompiled.VARIABLE, "1")
+    (include,) = precompiled.include_flags(tools, flags, Processes())
+    assert (Path(include.removeprefix("-I")) / "stan/model/model_header.hpp.gch").read_text() == "header"
+    assert precompiled.include_flags(tools, flags, Processes()) == [include] and len(calls) == 1
+    assert precompiled.include_flags(tools, ["-O2"], Processes()) != [include]
+
+
+def test_other_compilers_go_without(tools, calls, monkeypatch):
+    monkeypatch.setenv(precompiled.VARIABLE, "1")
+    clang = replace(tools, record=replace(tools.record, compiler_version="Debian clang version 14.0.6"))
+    assert precompiled.include_flags(clang, [], Processes()) == [] and not calls
