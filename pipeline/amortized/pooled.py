@@ -57,9 +57,11 @@ class PooledFeatures(Features):
             fitted = em.fit(points, _on_own_grid(own[..., 0], mask), k)
         else:
             fitted = em.fit(own, mask, k)
-        parts += _describe(fitted, mean, sd)
         if self.simulator.scenario.family == "hmm":
+            fitted, transition = em.fit_in_time(own, mask, fitted)
+            parts += [jnp.log(transition).reshape(len(y), -1), transition.reshape(len(y), -1)]
             parts += _in_time(own, mask, fitted)
+        parts += _describe(fitted, mean, sd)
         return jax.lax.stop_gradient(jnp.concatenate(parts, axis=-1))
 
     def _scale(self) -> Float[Array, " column"]:

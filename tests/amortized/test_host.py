@@ -23,6 +23,8 @@ from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.methods import get_method
 from pipeline.scenarios import get_scenario
 from pipeline.scenarios.base import DataSet, Scenario
+from pipeline.scenarios.memberships import hmm_memberships
+from pipeline.scenarios.sufficient import summarise
 from tests.amortized.networks import SMALL
 
 ARCHITECTURE = Architecture(**(SMALL | {"newton_steps": None}))
@@ -194,6 +196,37 @@ def test_expectation_maximisation_finds_separated_components(columns):
     np.testing.assert_allclose(fitted.mu, np.tile(mu, (4, 1, 1)), atol=0.05)
     np.testing.assert_allclose(np.sqrt(fitted.variance), 0.1, atol=0.03)
     np.testing.assert_allclose(fitted.pi, np.tile([0.5, 0.2, 0.3], (4, 1)), atol=0.1)
+
+
+def test_baum_and_welch_take_the_exact_expectations_and_find_the_transitions():
+    rng = np.random.default_rng(4)
+    transition = np.array([[0.9, 0.08, 0.02], [0.1, 0.7, 0.2], [0.05, 0.15, 0.8]])
+    mu, z = np.array([-1.2, 0.1, 1.2]), [0]
+    for _ in range(599):
+        z.append(rng.choice(3, p=transition[z[-1]]))
+    y = mu[z] + 0.25 * rng.standard_normal(600)
+    points, weight = np.tile(y[None, :, None], (2, 1, 1)), np.ones((2, 600))
+    points[1, 500:], weight[1, 500:] = 9.0, 0  # a series that ends earlier
+    points, weight = jnp.asarray(points), jnp.asarray(weight)
+    fitted, found = em.fit_in_time(points, weight, em.fit(points, weight, 3))
+    np.testing.assert_allclose(fitted.mu[..., 0], np.tile(mu, (2, 1)), atol=0.08)
+    for rows, path in zip(np.asarray(found), (z, z[:500]), strict=True):
+        counts = np.zeros((3, 3))
+        np.add.at(counts, (path[:-1], path[1:]), 1)
+        np.testing.assert_allclose(rows, counts / counts.sum(1, keepdims=True), atol=0.04)
+
+    r, pairs = em._expect(points, weight, fitted, found)
+    for i, n in enumerate((600, 500)):
+        one = {"mu": fitted.mu[i : i + 1, :, 0], "sd": np.sqrt(fitted.variance[i : i + 1, :, 0])}
+        rows = np.asarray(found[i : i + 1], float)
+        first = np.asarray(fitted.pi[i] @ found[i], float)
+        exact = hmm_memberships(
+            summarise(y[:n, None]), first, rows, *(np.asarray(one[name], float) for name in ("mu", "sd"))
+        )["smoothing"][0]
+        np.testing.assert_allclose(r[i, :, :n].T, exact, atol=1e-4)
+        np.testing.assert_allclose(pairs[i].sum(1), exact[:-1].sum(0), rtol=1e-3)
+        np.testing.assert_allclose(pairs[i].sum(0), exact[1:].sum(0), rtol=1e-3)
+        assert not np.asarray(r)[i, :, n:].any()
 
 
 @pytest.mark.parametrize("family", ["mixture", "hmm"])
