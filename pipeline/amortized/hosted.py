@@ -10,7 +10,13 @@ from jaxtyping import Float
 from pipeline.amortized.host import Host, HostSimulator
 from pipeline.amortized.inference import Amortized
 from pipeline.amortized.observations import Observations
-from pipeline.amortized.ordering import UnderAllLabels, from_increments, to_increments, under_random_labels
+from pipeline.amortized.ordering import (
+    UnderAllLabels,
+    from_increments,
+    sort_labels,
+    to_increments,
+    under_random_labels,
+)
 from pipeline.methods.base import Density, Task
 from pipeline.scenarios.base import Scenario
 from pipeline.stan.build import Built
@@ -56,6 +62,14 @@ class Hosted:
         drawn = self.amortized.draw(self.amortized.encode([task.data]), n_draws, [task.seed])
         x, log_slope = from_increments(drawn.theta[0].astype(float), self._simulator.order)
         return x, drawn.log_q[0] - log_slope
+
+    def true_parameters(self, task: Task) -> Float[np.ndarray, " dim"]:
+        """Return a simulated data set's own parameters, unconstrained, with components in order."""
+        assert task.data.theta is not None
+        parameters = {name: value[None] for name, value in task.data.theta.items()}
+        if self._simulator.order:
+            parameters = sort_labels(parameters, task.scenario.label_axes)
+        return task.model.unconstrain(task.model.flatten(parameters))[0]
 
     def under_all_labels(self, task: Task, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, "draw dim"]:
         """Return draws with components in random orders where labels are exchangeable, else as they are."""
