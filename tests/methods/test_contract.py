@@ -95,7 +95,8 @@ def test_recovered_densities_agree_with_what_stan_reports(problem):
 def test_importance_sampling_recovers_one_evidence_from_all(problem):
     """Several approximations, one integral: their densities and Stan's target must fit together.
 
-    Estimates whose effective sample size is below a tenth say nothing and are left out.
+    Estimates whose effective sample size is below a quarter have errors that their weights do not show (for
+    mean-field ADVI on the HMM five times what they show), and are left out.
     """
     scenario, data, built = problem
     log_evidence = {}
@@ -105,7 +106,7 @@ def test_importance_sampling_recovers_one_evidence_from_all(problem):
             raw = fit.approximation.raw
             log_ratio = task.model.log_density(raw) - fit.approximation.density.log_density(raw)
             weights = np.exp(log_ratio - log_ratio.max())
-            if weights.sum() ** 2 / (weights**2).sum() > 0.1 * len(raw):
+            if weights.sum() ** 2 / (weights**2).sum() > 0.25 * len(raw):
                 log_evidence[name] = np.log(weights.mean()) + log_ratio.max()
     assert len(log_evidence) >= 2
-    assert np.ptp(list(log_evidence.values())) < 0.3, log_evidence
+    assert np.ptp(list(log_evidence.values())) < 0.15, log_evidence

@@ -48,7 +48,8 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setenv("LATENTBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("CXX", str(FAKE_COMPILER))
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
-    monkeypatch.delenv("CMDSTAN", raising=False)
+    for name in ("CMDSTAN", "LATENTBENCH_PRECOMPILE"):
+        monkeypatch.delenv(name, raising=False)
     (tmp_path / "log").touch()
     (tmp_path / "normal.stan").write_text(PROGRAM)
     return tmp_path

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.stan.build import Built
-from tests.stan.cmdstan_golden import GOLDEN, plain_environment
+from tests.stan.cmdstan_golden import GOLDEN
 
 Stan = Callable[..., subprocess.CompletedProcess[str]]
 MIXTURE_DATA = f"data file={GOLDEN / 'mixture.data.json'}"
@@ -23,9 +23,7 @@ def runner(built_model: Callable[[Path], Built]) -> Stan:
         if not source.exists():
             source = GOLDEN.parent / "models" / f"{program}.stan"
         command = [str(built_model(source).executable), *words.split()]
-        finished = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=plain_environment()
-        )
+        finished = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (finished.returncode == 0) == ok, finished.stdout + finished.stderr
         assert finished.returncode in (0, 1)
         return finished

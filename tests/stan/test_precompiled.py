@@ -11,6 +11,7 @@ from pipeline.stan.toolchain import Embedded, find_toolchain
 @pytest.fixture
 def tools(tmp_path, monkeypatch) -> Embedded:
     monkeypatch.setenv("LATENTBENCH_CACHE", str(tmp_path))
+    monkeypatch.delenv(precompiled.VARIABLE, raising=False)
     found = find_toolchain("embedded")
     assert isinstance(found, Embedded)
     return found
