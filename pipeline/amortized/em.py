@@ -35,10 +35,14 @@ def fit(
     best = jnp.argmax(log_likelihood, axis=0)
     every = jnp.arange(len(points))
     fitted = jax.tree.map(lambda leaf: leaf[best, every], fitted)
+    return _in_order(fitted)
+
+
+def _in_order(fitted: Fitted) -> Fitted:
+    """Sort components by the first column of their means."""
     order = jnp.argsort(fitted.mu[..., 0], axis=1)
     return jax.tree.map(
-        lambda leaf: jnp.take_along_axis(leaf, order if leaf.ndim == 2 else order[..., None], axis=1),
-        fitted,
+        lambda leaf: jnp.take_along_axis(leaf, order if leaf.ndim == 2 else order[..., None], axis=1), fitted
     )
 
 
@@ -90,7 +94,10 @@ def fit_in_time(
         return _moments(points, r, fitted.mu), pairs
 
     fitted, pairs = jax.lax.fori_loop(0, N_STEPS_IN_TIME, step, (start, pairs))
-    return fitted, _rows(pairs)
+    # Steps may have changed the order of the means.
+    order = jnp.argsort(fitted.mu[..., 0], axis=1)
+    pairs = jnp.take_along_axis(jnp.take_along_axis(pairs, order[..., None], 1), order[:, None], 2)
+    return _in_order(fitted), _rows(pairs)
 
 
 def _rows(pairs: Array) -> Array:

@@ -5,6 +5,7 @@ a prior to simulate from, components with exchangeable labels. Networks then see
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -144,6 +145,25 @@ class Host:
                 f"{self._scenario.stan_program}: {str(error).strip()}"
             ) from error
         return to_increments(x, self.simulator.order)
+
+
+class Ahead:
+    """Blocks of simulations, each drawn by another thread while the one before it is used."""
+
+    def __init__(self, host: Host, step: int, block: int, batch: int):
+        self._host, self._step, self._size = host, step, (block, batch)
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._coming = self._draw()
+
+    def _draw(self) -> Future[Simulation]:
+        return self._thread.submit(self._host.block, self._step, *self._size)
+
+    def next(self, n_steps: int) -> Simulation:
+        """Return the block that is due, of which n_steps will be taken, and begin with the next one."""
+        ready = self._coming.result()
+        self._step += n_steps
+        self._coming = self._draw()
+        return ready
 
 
 def _order(scenario: Scenario, model: BoundModel) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -17,7 +16,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from pipeline.amortized.checkpoints import identity_of, read_checkpoint, read_header, write_checkpoint
-from pipeline.amortized.host import Host, HostSimulator, from_layout
+from pipeline.amortized.host import Ahead, Host, HostSimulator, from_layout
 from pipeline.amortized.network import Architecture, Network, initial_network
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import Simulation, Simulator
@@ -134,7 +133,7 @@ def train(
     run_block = _block(optimiser, recipe)
     key = jr.key(seed + 1)
     saved = time.perf_counter()
-    given = _Ahead(host, recipe, int(state.step)) if host else None
+    given = Ahead(host, int(state.step), recipe.block, recipe.batch) if host else None
 
     while not record["done"]:
         progress = _progress(budget, record, int(state.step))
@@ -143,6 +142,7 @@ def train(
         fractions, n_steps = _plan_block(budget, recipe, record, int(state.step), progress)
         simulations = given.next(n_steps) if given else None
         state, losses = run_block(state, key, jnp.asarray(fractions), n_steps, simulations)
+        _check_losses(simulator, int(state.step), np.asarray(losses[0])[:n_steps])
         means = [float(np.nanmean(np.asarray(part)[:n_steps])) for part in losses]
         record["wall_s"] = earlier_s + time.perf_counter() - started
         record["cpu_s"] = earlier_cpu_s + time.process_time() - cpu_started
@@ -155,26 +155,6 @@ def train(
     write_checkpoint(checkpoint, identity, record, state)
     say(_message(simulator, budget, record, int(state.step)))
     return Trained(state.averaged, record)
-
-
-class _Ahead:
-    """Blocks of simulations, each drawn by another thread while the one before is used."""
-
-    def __init__(self, host: Host, recipe: Recipe, step: int):
-        self._host, self._recipe, self._step = host, recipe, step
-        # A daemon would be cut off in compiled code; this one ends with its block.
-        self._thread = ThreadPoolExecutor(max_workers=1)
-        self._coming = self._draw(step)
-
-    def _draw(self, step: int) -> Future[Simulation]:
-        return self._thread.submit(self._host.block, step, self._recipe.block, self._recipe.batch)
-
-    def next(self, n_steps: int) -> Simulation:
-        """Return a block that begins where the one before ended, after n_steps of it."""
-        ready = self._coming.result()
-        self._step += n_steps
-        self._coming = self._draw(self._step)
-        return ready
 
 
 def load_hosted(scenario: Scenario, architecture: Architecture, checkpoint: Path) -> Trained:
@@ -329,6 +309,15 @@ def _plan_block(
     left = max(1, round((budget.wall_s - record["wall_s"]) / pace_s))
     fractions = progress + (1 - progress) * np.arange(recipe.block) / left
     return np.minimum(fractions, 1.0), min(recipe.block, left)
+
+
+def _check_losses(simulator: Simulator | HostSimulator, step: int, losses: np.ndarray) -> None:
+    """Refuse to go on where nothing is learned: steps whose loss is not a number change nothing."""
+    if np.isnan(losses).all():
+        raise UserError(
+            f"scenario {simulator.scenario.name}: the loss of {len(losses)} steps up to step {step} is not a "
+            "number; simulated parameters or observations are too extreme for the network."
+        )
 
 
 def _check_plan(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -215,6 +215,8 @@ def test_baum_and_welch_take_the_exact_expectations_and_find_the_transitions():
         np.add.at(counts, (path[:-1], path[1:]), 1)
         np.testing.assert_allclose(rows, counts / counts.sum(1, keepdims=True), atol=0.04)
 
+    assert (np.diff(fitted.mu[..., 0]) > 0).all()
+
     r, pairs = em._expect(points, weight, fitted, found)
     for i, n in enumerate((600, 500)):
         one = {"mu": fitted.mu[i : i + 1, :, 0], "sd": np.sqrt(fitted.variance[i : i + 1, :, 0])}
@@ -227,6 +229,16 @@ def test_baum_and_welch_take_the_exact_expectations_and_find_the_transitions():
         np.testing.assert_allclose(pairs[i].sum(1), exact[:-1].sum(0), rtol=1e-3)
         np.testing.assert_allclose(pairs[i].sum(0), exact[1:].sum(0), rtol=1e-3)
         assert not np.asarray(r)[i, :, n:].any()
+
+
+def test_states_stay_in_order_where_they_overlap():
+    data_sets = get_scenario("hmm-exchangeable", {"n_times": 60}).data_sets(range(400))
+    y = np.stack([data.y for data in data_sets])
+    points = jnp.asarray((y - y.mean(1, keepdims=True)) / y.std(1, keepdims=True))
+    weight = jnp.ones(points.shape[:2])
+    fitted, transition = em.fit_in_time(points, weight, em.fit(points, weight, 3))
+    assert (np.diff(fitted.mu[..., 0]) >= 0).all()
+    np.testing.assert_allclose(transition.sum(-1), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("family", ["mixture", "hmm"])
