@@ -116,7 +116,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
             )
     methods = {name: get_method(name, block) for name, block in raw["methods"].items()}
     scopes = _scopes(raw["methods"], methods, scenarios)
-    _check_methods(methods, scenarios)
+    _check_methods(methods, {name: [scenarios[one] for one in scopes[name]] for name in methods})
     _check_programs(scenarios)
     return Config(
         run=raw["run"],
@@ -164,17 +164,17 @@ def _scopes(
     return scopes
 
 
-def _check_methods(methods: Mapping[str, Method], scenarios: Mapping[str, Scenario]) -> None:
-    """Refuse methods that lack what they build on, or that fit no scenario of the run."""
+def _check_methods(methods: Mapping[str, Method], wanted: Mapping[str, list[Scenario]]) -> None:
+    """Refuse methods that lack what they build on, or that fit no scenario that they are wanted for."""
     for name, method in methods.items():
         if isinstance(method, TrainedMethod) and method.network_of and method.network_of not in methods:
             raise UserError(
                 f"methods.{name}: this method uses the network of {method.network_of}. Add that to methods."
             )
-        obstacles = [method.obstacle(scenario) for scenario in scenarios.values()]
+        obstacles = [method.obstacle(scenario) for scenario in wanted[name]]
         if all(obstacles):
             raise UserError(
-                f"methods.{name}: this method applies to no scenario of the run. {obstacles[0]} Remove it."
+                f"methods.{name}: this method applies to none of its scenarios. {obstacles[0]} Remove it."
             )
 
 

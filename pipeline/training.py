@@ -22,7 +22,7 @@ def run_training(
     work_file: Path,
     checkpoint_file: Path,
     record_file: Path,
-    model_file: Path,
+    model_file: Path | None,
 ) -> None:
     """Train one method for one scenario.
 
@@ -36,7 +36,7 @@ def run_training(
     if not isinstance(method, TrainedMethod):
         raise UserError(f"methods.{method_name}: this method is not trained.")
     seed = derive_seed(root_seed, scenario_name, 0, method_name, "train")
-    built = read_built(model_file)
+    built = read_built(model_file) if model_file else None
     work_file.parent.mkdir(parents=True, exist_ok=True)
     try:
         phases = method.train(scenario, seed, work_file, built)

@@ -73,6 +73,24 @@ def test_settings_reach_the_classes(tmp_path):
             "nuts: {}\n  amortized-flow: {}\n  amortized-flow-psis: {draws: 5000}",
             r"mine\.yaml:10: methods\.amortized-flow-psis: draws: found 5000; it must be 1 to 4000",
         ),
+        (
+            "nuts: {}",
+            "nuts: {scenarios: [gmm-orderd]}",
+            r"mine\.yaml:8: methods\.nuts\.scenarios: there is no scenario 'gmm-orderd' in this run\. "
+            r"Did you mean 'gmm-ordered'\?",
+        ),
+        ("nuts: {}", "nuts: {scenarios: []}", r"mine\.yaml:8: methods\.nuts\.scenarios: \[\] "),
+        (
+            "nuts: {}",
+            "amortized-flow: {scenarios: [hmm-ordered]}\n  amortized-flow-psis: {scenarios: [gmm-ordered]}",
+            r"mine\.yaml:9: methods\.amortized-flow-psis\.scenarios: gmm-ordered is not among the scenarios "
+            "of amortized-flow",
+        ),
+        (
+            "nuts: {}",
+            "hmmlearn-vb: {scenarios: [gmm-ordered]}",
+            r"mine\.yaml:8: methods\.hmmlearn-vb: this method applies to none of its scenarios\.",
+        ),
         ("run: mine", "run: ../mine", r"mine\.yaml:1: run: '\.\./mine' does not match"),
         ("methods:", "reference: {draws: 10}\nmethods:", r"mine\.yaml:7: reference\.draws: 10 is less"),
         (
@@ -91,3 +109,14 @@ def test_errors_name_the_line(old, new, message, tmp_path):
 def test_real_data_have_a_fixed_number(tmp_path):
     with pytest.raises(UserError, match=r"mine\.yaml:\d+: scenarios\.galaxies\.n_datasets: .*real data"):
         check(GOOD.replace("gmm-ordered: {n", "galaxies: {n"), tmp_path)
+
+
+def test_a_method_may_name_its_scenarios_and_a_correction_inherits_them(tmp_path):
+    blocks = "amortized-flow-psis: {}\n  amortized-flow: {scenarios: [hmm-ordered]}"
+    config = check(GOOD.replace("nuts: {}", blocks), tmp_path)
+    assert set(config.cells) == {
+        ("hmm-ordered", "amortized-flow"),
+        ("hmm-ordered", "amortized-flow-psis"),
+        ("gmm-ordered", "advi-meanfield"),
+        ("hmm-ordered", "advi-meanfield"),
+    }

@@ -18,6 +18,7 @@ class Learner:
     name: ClassVar[str] = "learner"
 
     def train(self, scenario, seed, checkpoint, built):
+        assert built is None
         if checkpoint.exists() and self.failure:
             raise self.failure("not this one")
         with checkpoint.open("a") as file:
@@ -31,10 +32,9 @@ class Learner:
 def run(monkeypatch, tmp_path, failure):
     monkeypatch.setattr(training, "get_method", lambda name, settings: Learner(failure))
     monkeypatch.setattr(training, "TrainedMethod", Learner)
-    monkeypatch.setattr(training, "read_built", lambda file: None)
     (tmp_path / "work").write_text("half ")
-    files = (tmp_path / name for name in ("work", "checkpoint", "record.json", "model"))
-    training.run_training("gmm-ordered", "{}", "learner", '{"seed": 1}', *files)
+    files = (tmp_path / name for name in ("work", "checkpoint", "record.json"))
+    training.run_training("gmm-ordered", "{}", "learner", '{"seed": 1}', *files, model_file=None)
 
 
 def test_a_training_under_way_goes_on(monkeypatch, tmp_path):

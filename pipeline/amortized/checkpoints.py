@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import equinox as eqx
 
 from pipeline.errors import UnusableCheckpoint, UserError
-from pipeline.files import fingerprint, whole
+from pipeline.files import fingerprint, hash_of_file, whole
 from pipeline.scenarios.base import Scenario
 
 FORMAT = 3  # of the file and of the networks' code; raise it when either changes
@@ -21,7 +21,8 @@ class Identity:
     """What a checkpoint must agree with before it is used.
 
     Attributes:
-        scenario: fingerprint of the scenario's name and settings, prior and sizes among them.
+        scenario: fingerprint of the scenario's name and settings, prior and sizes among them, and of the
+            files that these name.
         architecture: of the network.
         versions: of the format and of the packages that wrote the file.
     """
@@ -37,7 +38,8 @@ def identity_of(
     """Return what a checkpoint written now, by these packages, would say of itself."""
     versions = {"format": str(FORMAT)} | {name: metadata.version(name) for name in packages}
     settings = asdict(scenario)  # pyright: ignore[reportArgumentType] scenarios are dataclasses
-    return Identity(fingerprint(scenario.name, settings), architecture, versions)
+    files = [hash_of_file(file) for file in (*scenario.input_files, *scenario.code_files)]
+    return Identity(fingerprint(scenario.name, settings, *files), architecture, versions)
 
 
 def write_checkpoint(path: Path, identity: Identity, record: dict[str, Any], state: Any) -> None:

@@ -111,11 +111,15 @@ class _Direct(AmortizedMethod):
             if value is not None:
                 check_positive(key, value)
 
+    def needs_program(self, scenario: Scenario) -> bool:
+        """Return whether parameters are unconstrained by BridgeStan, for want of JAX."""
+        return not is_in_jax(scenario)
+
     def is_checked(self, scenario: Scenario) -> bool:
         """Return whether the checks have the log joint that they need."""
         return is_in_jax(scenario)
 
-    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built) -> list[PhaseTime]:
+    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built | None) -> list[PhaseTime]:
         """Train, or go on where a killed job stopped."""
         from pipeline.amortized.hosted import host_of
         from pipeline.amortized.network import Architecture
@@ -128,6 +132,7 @@ class _Direct(AmortizedMethod):
             if is_in_jax(scenario):
                 source, architecture = get_simulator(scenario), Architecture(head=self.head)
             else:
+                assert built is not None, "needs_program"
                 source, architecture = host_of(scenario, built, seed), learned(self.head)
             record = train(source, architecture, budget, checkpoint, seed=seed).record
         return [saved.charged(PhaseTime("train", record["wall_s"], record["cpu_s"]))]

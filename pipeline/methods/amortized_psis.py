@@ -77,7 +77,7 @@ class AmortizedFlowPsis(AmortizedMethod):
         if not 0 < self.draws <= self.proposals:
             raise UserError(f"draws: found {self.draws}; it must be 1 to {self.proposals} (proposals).")
 
-    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built) -> list[PhaseTime]:
+    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built | None) -> list[PhaseTime]:
         """Refuse: the network is ``amortized-flow``'s."""
         raise RuntimeError(f"{self.name} uses the network of {self.network_of}")
 

@@ -131,10 +131,11 @@ class TrainedMethod(Method):
     fits_all: ClassVar[bool] = True
 
     @abc.abstractmethod
-    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built) -> list[PhaseTime]:
+    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built | None) -> list[PhaseTime]:
         """Train to the end, going on with the checkpoint where a killed job left one; return what it cost.
 
-        ``built`` is the scenario's Stan program, whose transforms of parameters a network may need.
+        ``built`` is the scenario's Stan program where the method ``needs_program``, such as for its
+        transforms of parameters.
 
         Raises UnusableCheckpoint where the checkpoint belongs to something else: the workflow then deletes
         it and trains anew.
@@ -146,6 +147,10 @@ class TrainedMethod(Method):
 
         Raises UserError where the checkpoint belongs to something else.
         """
+
+    def needs_program(self, scenario: Scenario) -> bool:
+        """Return whether training takes the built Stan program; its network is then made anew with it."""
+        return True
 
     def is_checked(self, scenario: Scenario) -> bool:
         """Return whether its network of a scenario is one that the workflow checks by itself."""

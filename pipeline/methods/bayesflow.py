@@ -61,11 +61,15 @@ class BayesFlow(TrainedMethod):
                 "`.venv/bin/pip install -c constraints.txt -e '.[bayesflow]'`, or leave this method out."
             )
 
+    def needs_program(self, scenario: Scenario) -> bool:
+        """Return no: simulations and transforms come from JAX."""
+        return False
+
     def obstacle(self, scenario: Scenario) -> str:
         """Return that a scenario has no simulator in JAX, where it has none."""
         return obstacle_in_jax(scenario)
 
-    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built) -> list[PhaseTime]:
+    def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built | None) -> list[PhaseTime]:
         """Train from the start."""
         from pipeline.amortized import peer
         from pipeline.amortized.simulators import get_simulator

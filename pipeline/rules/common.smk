@@ -84,6 +84,12 @@ def method_module(wildcards):
     return type(CONFIG.methods[wildcards.method]).__module__
 
 
+def needs_program(wildcards):
+    """Say whether a training needs the Stan program; else a changed one leaves the network as it is."""
+    scenario = CONFIG.scenarios[wildcards.scenario]
+    return CONFIG.methods[wildcards.method].needs_program(scenario)
+
+
 def network_of(wildcards):
     """Return the trained network of a (scenario, method), or nothing for a method that needs none."""
     method = CONFIG.methods[wildcards.method]

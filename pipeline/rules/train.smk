@@ -3,7 +3,8 @@
 
 rule train:
     input:
-        model=model_of,
+        files=lambda wildcards: CONFIG.scenarios[wildcards.scenario].input_files,
+        model=lambda wildcards: model_of(wildcards) if needs_program(wildcards) else [],
         sources=lambda wildcards: scenario_sources(wildcards)
         + sources_of("pipeline.training", method_module(wildcards)),
     output:

@@ -128,7 +128,7 @@ class GmmMultivariate(Scenario):
 
     def prior_predictive(self, rng: np.random.Generator, n: int) -> list[DataSet]:
         """Draw data sets from the whole prior, however close their components."""
-        return super(GmmMultivariate, replace(self, separation=(0.0, math.inf))).prior_predictive(rng, n)
+        return Scenario.prior_predictive(replace(self, separation=(0.0, math.inf)), rng, n)
 
     def stan_data(self, data: DataSet) -> dict[str, Any]:
         """Return the data block of gmm_multivariate.stan."""

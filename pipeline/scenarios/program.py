@@ -52,7 +52,8 @@ class Program(Scenario):
         checks.check_n_components(self.n_components, ordered=not self.exchangeable)
         if not self.stan_file.is_file() or self.stan_file.suffix != ".stan":
             raise UserError(f"stan: {self.stan} is no Stan program; name a file that ends in .stan.")
-        shapes = self.parameter_shapes  # simulates once, and so checks the simulator
+        shapes = self.parameter_shapes
+        self._try_functions()
         for name in self.exchangeable:
             if shapes.get(name, ())[:1] != (self.n_components,):
                 raise UserError(
@@ -101,7 +102,10 @@ class Program(Scenario):
     def stan_data(self, data: DataSet) -> dict[str, Any]:
         """Return what the simulator's file makes of the observations, as plain numbers and lists."""
         summarise(data.y)  # refuses what is not finite
-        return {key: _plain(value) for key, value in self._call("stan_data", _squeezed(data.y)).items()}
+        found = self._call("stan_data", _squeezed(data.y))
+        if not isinstance(found, dict):
+            raise UserError(f"{self.simulator}: stan_data must return a dictionary, not {found!r}.")
+        return {key: _plain(value) for key, value in found.items()}
 
     def initial_values(self, data: DataSet, seed: int) -> dict[str, Any] | None:
         """Return a draw from the prior where labels are exchangeable, so that chains start in all copies.
@@ -155,6 +159,13 @@ class Program(Scenario):
         except Exception as error:
             where = _line(Path(self.simulator), error)
             raise UserError(f"{where}: {name} failed: {_said(error)}") from error
+
+    def _try_functions(self) -> None:
+        """Call each of the user's functions once, so that what is wrong is said before any work."""
+        data = self._simulate(np.random.default_rng(0))
+        assert data.theta is not None
+        self.stan_data(data)
+        self.memberships(data, {name: value[None] for name, value in data.theta.items()})
 
     def _simulate(self, rng: np.random.Generator) -> DataSet:
         found = self._call("simulate", rng)

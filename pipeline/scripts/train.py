@@ -14,5 +14,5 @@ with job(snakemake):
         work_file=Path(snakemake.params.work_file),
         checkpoint_file=Path(snakemake.output.checkpoint),
         record_file=Path(snakemake.output.record),
-        model_file=Path(snakemake.input.model),
+        model_file=Path(snakemake.input.model) if snakemake.input.model else None,
     )

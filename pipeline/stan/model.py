@@ -12,6 +12,7 @@ import cmdstanpy
 import numpy as np
 from jaxtyping import Float
 
+from pipeline.errors import UserError
 from pipeline.stan.build import Built
 
 # CmdStanPy tells of each program's start and end; the workflow has its own log.
@@ -32,6 +33,12 @@ class BoundModel:
     def __init__(
         self, built: Built, data: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], folder: Path
     ):
+        """Write the data and load the program.
+
+        Raises:
+            UserError: the program's parameters are others than those of `shapes`, or in another order, in
+                which case every number would be taken for another one.
+        """
         self.folder = folder
         self.data_file = folder / "data.json"
         self.data_file.write_text(json.dumps(data))
@@ -42,6 +49,11 @@ class BoundModel:
             self.bridge = bridgestan.StanModel(str(built.library), data=str(self.data_file))
         self.library = built.library
         self.shapes = dict(shapes)
+        if (found := self.bridge.param_names()) != (wanted := _flat_names(shapes)):
+            raise UserError(
+                f"{built.library.name}: the Stan program's parameters are {', '.join(found[:20])}; the "
+                f"scenario says {', '.join(wanted[:20])}. Names, shapes and order must agree."
+            )
 
     @property
     def dim(self) -> int:
@@ -106,3 +118,12 @@ class BoundModel:
         except RuntimeError:
             return -np.inf
         return -np.inf if np.isnan(value) else value  # Stan's algorithms take NaN for a rejection too
+
+
+def _flat_names(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Return BridgeStan's names of all scalars; Stan counts the first index fastest."""
+    return [
+        ".".join([name, *(str(i + 1) for i in reversed(index))])
+        for name, shape in shapes.items()
+        for index in np.ndindex(shape[::-1])
+    ]

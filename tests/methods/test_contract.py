@@ -10,6 +10,7 @@ import pytest
 from pipeline import methods
 from pipeline.contracts.methods import check_density, check_method, ready, run, shifted
 from pipeline.methods import get_method, method_names
+from pipeline.methods.base import TrainedMethod
 from pipeline.scenarios import get_scenario
 from pipeline.stan.build import build
 from pipeline.stan.gaussian import GaussianMixture
@@ -110,3 +111,14 @@ def test_importance_sampling_recovers_one_evidence_from_all(problem):
                 log_evidence[name] = np.log(weights.mean()) + log_ratio.max()
     assert len(log_evidence) >= 2
     assert np.ptp(list(log_evidence.values())) < 0.15, log_evidence
+
+
+@pytest.mark.parametrize("name", ["amortized-flow", "amortized-mdn", "bayesflow"])
+def test_only_networks_that_lean_on_the_stan_program_are_made_anew_with_it(name):
+    if name == "bayesflow":
+        pytest.importorskip("bayesflow")
+    method = get_method(name, {})
+    assert isinstance(method, TrainedMethod)
+    assert not method.needs_program(get_scenario("gmm-ordered", {}))
+    if not method.obstacle(elsewhere := get_scenario("gmm-exchangeable", {})):
+        assert method.needs_program(elsewhere)

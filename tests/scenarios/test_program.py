@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import yaml
 
+from pipeline.amortized.checkpoints import identity_of
 from pipeline.contracts.scenarios import CONTRACT
 from pipeline.errors import UserError
 from pipeline.scenarios import get_scenario
+from pipeline.stan.model import BoundModel
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -58,6 +60,9 @@ FAULTS = [
     ("return y, {", "return {", "simulate must return observations"),
     (".astype(int)", ".astype(int) + 1", "[1, 2]; there must be one from 0 to 1"),
     ("return y, {", "return y[1:], {", "one from 0 to 1 for each observation"),
+    ('return {"N"', 'return {"M": m, "N"', "stan_data failed: NameError"),
+    ('return {"N"', 'return "N" or {"N"', "stan_data must return a dictionary, not 'N'"),
+    ("return joint /", "return join /", "memberships failed: NameError"),
 ]
 
 
@@ -94,6 +99,33 @@ def test_memberships_may_be_left_out_and_may_not_be_of_another_shape(mine):
     scenario = get_scenario("outliers", mine)
     assert scenario.memberships(scenario.data_sets([1])[0], draws) == {}
     file.write_text(code.replace("return joint /", "return joint[..., :1] /"))
-    scenario = get_scenario("outliers", mine)
     with pytest.raises(UserError, match="it must return arrays of shape"):
-        scenario.memberships(scenario.data_sets([1])[0], draws)
+        get_scenario("outliers", mine)
+
+
+def test_a_checkpoint_belongs_to_one_simulator(mine):
+    scenario, file = get_scenario("outliers", mine), Path(mine["simulator"])
+    before = identity_of(scenario, {})
+    assert identity_of(get_scenario("outliers", mine), {}) == before
+    file.write_text(file.read_text().replace("SD_SCALE = (2.0, 8.0), 5.0", "SD_SCALE = (2.0, 8.0), 6.0"))
+    assert identity_of(get_scenario("outliers", mine), {}).scenario != before.scenario
+
+
+@pytest.mark.slow
+def test_parameters_in_another_order_than_the_programs_are_refused(mine, built_model, tmp_path):
+    file = Path(mine["simulator"])
+    ordered = '{"share": share, "outlier_sd": outlier_sd}'
+    assert ordered in file.read_text()
+    file.write_text(file.read_text().replace(ordered, '{"outlier_sd": outlier_sd, "share": share}'))
+    scenario = get_scenario("outliers", mine)
+    said = "parameters are share, outlier_sd; the scenario says outlier_sd, share"
+    with pytest.raises(UserError, match=said):
+        bound(built_model, scenario, tmp_path)
+    bound(built_model, get_scenario("gmm-multivariate", {}), tmp_path)  # arrays of vectors, in Stan's order
+
+
+def bound(built_model, scenario, folder):
+    data = scenario.data_sets([1])[0]
+    return BoundModel(
+        built_model(scenario.stan_file), scenario.stan_data(data), scenario.parameter_shapes, folder
+    )
