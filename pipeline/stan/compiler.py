@@ -50,6 +50,13 @@ def compiler_version(compiler: Path) -> str:
     return answer.stdout.splitlines()[0] if answer.stdout else "unknown"
 
 
+@functools.cache
+def accepts_flag(compiler: Path, flag: str) -> bool:
+    """Return whether a compiler knows a flag, for the machine that it compiles for."""
+    argv = [compiler, flag, "-x", "c++", "-fsyntax-only", os.devnull]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
 def run_compiler(processes: Processes, argv: list[str], folder: Path, what: str) -> Finished:
     """Run the C++ compiler, with its temporary files below ``folder``, to make ``what``.
 

@@ -4,6 +4,8 @@ if [ "$1" = --version ]; then
   echo "fake 1.0"
   exit 0
 fi
+# Whether it knows a flag: all but those that FAKE_REFUSES names.
+case $* in *-fsyntax-only*) [ "$1" != "${FAKE_REFUSES:-}" ]; exit ;; esac
 for argument in "$@"; do
   [ "$previous" = -o ] && output=$argument
   case $argument in *.cpp) source=$argument ;; esac

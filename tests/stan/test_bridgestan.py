@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -172,6 +173,28 @@ def test_threads(mixture, throwing):
         thread.start()
     for thread in threads:
         thread.join()
+    assert failures == []
+
+
+def test_a_threads_first_call_in_each_of_many_libraries(mixture, tmp_path):
+    """There glibc before 2.40 may lose registers, unless each function looks up its thread's tape first."""
+    point = np.array([0.1, -0.2, 0.3, 0.4])
+    expected, failures = mixture.log_density_gradient(point), []
+    models = []
+    for i in range(6):  # the C library keeps room for the thread-local storage of the first ones only
+        copied = shutil.copy(mixture.lib_path, tmp_path / f"{i}_model.so")
+        models.append(bridgestan.StanModel(str(copied), str(MIXTURE_DATA), warn=False))
+
+    def work(model):
+        log_density, gradient = model.log_density_gradient(point)
+        if log_density != expected[0] or (gradient != expected[1]).any():
+            failures.append((log_density, gradient))
+
+    for _ in range(50):
+        for model in models:
+            thread = threading.Thread(target=work, args=(model,))
+            thread.start()
+            thread.join()
     assert failures == []
 
 

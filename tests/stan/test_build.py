@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stan import cache, embedded, toolchain
+from pipeline.stan import cache, compiler, embedded, toolchain
 from tests.stan.building import FAKE_COMPILER, PROGRAM, build_quietly, command_line, compilations, entries
 
 
@@ -29,6 +29,15 @@ def test_builds_both_and_reuses_them(work):
     assert again.reused
     assert (again.executable, again.compile_wall_s) == (built.executable, built.compile_wall_s)
     assert compilations(work) == done
+
+
+def test_thread_local_descriptors_where_the_compiler_knows_them(work, monkeypatch):
+    flag = toolchain.THREAD_LOCAL_FLAG
+    assert toolchain.find_toolchain("embedded").record.flags == (*toolchain.COMPILE_FLAGS, flag)
+    compiler.accepts_flag.cache_clear()  # of a compiler that now answers otherwise
+    monkeypatch.setenv("FAKE_REFUSES", flag)
+    assert toolchain.find_toolchain("embedded").record.flags == toolchain.COMPILE_FLAGS
+    compiler.accepts_flag.cache_clear()
 
 
 def test_another_program_compiles_only_itself(work):

@@ -10,7 +10,12 @@
 
 namespace latentbench {
 
-/** Gives the calling thread an autodiff tape: Stan makes those of the threads that it starts. */
+/**
+ * Gives the calling thread an autodiff tape: Stan makes those of the threads that it starts.
+ *
+ * Comes before any arithmetic: with thread-local descriptors (pipeline/stan/toolchain.py) a
+ * thread's first access may lose vector registers on glibc before 2.40.
+ */
 inline void prepare_thread() { static thread_local stan::math::ChainableStack tape; }
 
 /**
