@@ -27,6 +27,7 @@ import vl_convert
 
 from pipeline.amortized.inference import Amortized
 from pipeline.amortized.network import Architecture, initial_network
+from pipeline.amortized.posteriors import InJax
 from pipeline.amortized.simulators import get_simulator
 from pipeline.methods import get_method
 from pipeline.methods.amortized import _Ready
@@ -66,7 +67,7 @@ def prepared(name: str, scenario: Scenario) -> Method:
     """Return a method, ready to fit."""
     if name != AMORTIZED:
         return get_method(name, {})
-    return _Ready(N_DRAWS, untrained(scenario))
+    return _Ready(N_DRAWS, InJax(untrained(scenario)))
 
 
 def untrained(scenario: Scenario) -> Amortized:

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.amortized.hosted import Hosted
+from pipeline.amortized.posteriors import load_posterior
 from pipeline.calibration.importance import importance
 from pipeline.calibration.ranks import examine, rank
-from pipeline.methods.amortized import AmortizedFlow, AmortizedMdn, load_hosted
+from pipeline.methods.amortized import AmortizedFlow, AmortizedMdn
 from pipeline.methods.amortized_psis import AmortizedFlowPsis, accepted_pareto_k
 from pipeline.methods.base import Task
 from pipeline.scenarios import get_scenario
@@ -45,20 +47,20 @@ def main() -> None:
         checkpoint = arguments.checkpoint or Path(folder) / "network.checkpoint"
         method = HEADS[arguments.head](train_steps=arguments.steps)
         (cost,) = method.train(scenario, 1, checkpoint, built)
-        hosted = load_hosted(scenario, arguments.head, checkpoint)
+        hosted = load_posterior(scenario, arguments.head, checkpoint)
+        assert isinstance(hosted, Hosted), "scenarios in JAX have benchmarks/amortized_kl.py"
         n_draws = AmortizedFlowPsis().proposals
         names, truth, drawn, log_p, log_q, pareto_k = [], [], [], [], [], []
         for i, data in enumerate(scenario.prior_predictive(np.random.default_rng(2), arguments.datasets)):
             model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, Path(folder))
             task = Task(scenario, data, model, 1 + i, 1)
-            x, density = hosted.propose(task, n_draws)
+            proposals = hosted.propose(task, n_draws)
             true = hosted.true_parameters(task)
-            target = model.log_density(np.concatenate([x, true[None]]))
-            drawn.append(np.column_stack([x, target[:-1]]))
-            truth.append(np.append(true, target[-1]))
-            log_p.append(target[:-1])
-            log_q.append(density)
-            pareto_k.append(float(az.psislw(target[:-1] - density)[1]))
+            drawn.append(np.column_stack([proposals.x, proposals.log_p]))
+            truth.append(np.append(true, model.log_density(true)))
+            log_p.append(proposals.log_p)
+            log_q.append(proposals.log_q)
+            pareto_k.append(float(az.psislw(proposals.log_p - proposals.log_q)[1]))
             names = [*model.bridge.param_unc_names(), "log joint"]
     found = importance(np.array(log_p), np.array(log_q))
     print(

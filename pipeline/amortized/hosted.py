@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +22,14 @@ from pipeline.methods.base import Density, Task
 from pipeline.scenarios.base import Scenario
 from pipeline.stan.build import Built
 from pipeline.stan.model import BoundModel
+
+
+class Proposals(NamedTuple):
+    """Draws in Stan's unconstrained space, with the log target and their own normalised log density."""
+
+    x: Float[np.ndarray, "draw dim"]
+    log_p: Float[np.ndarray, " draw"]
+    log_q: Float[np.ndarray, " draw"]
 
 
 def host_of(scenario: Scenario, built: Built, seed: int) -> Host:
@@ -48,14 +57,31 @@ class Hosted:
         assert isinstance(simulator, HostSimulator)
         return simulator
 
-    def compile(self, n_draws: int) -> None:
-        """Compile what ``propose`` calls, on a simulated data set."""
+    def compile(self, n_draws: int, n_proposals: int | None = None) -> None:
+        """Compile what draws or proposals need, on a simulated data set."""
         data = self._simulator.scenario.prior_predictive(np.random.default_rng(1), 1)
         # The law of sizes may reach beyond what the network knows.
         longest = np.resize(data[0].y, (self._simulator.n_obs[1], data[0].y.shape[1]))
-        self.amortized.draw(self.amortized.encode([type(data[0])(longest)]), n_draws, [1])
+        self.amortized.draw(self.amortized.encode([type(data[0])(longest)]), n_proposals or n_draws, [1])
 
-    def propose(
+    def draw(self, task: Task, n_draws: int) -> tuple[Float[np.ndarray, "draw dim"], None]:
+        """Return draws, components in order; memberships follow from them, as for Stan's methods."""
+        return self._in_order(task, n_draws)[0], None
+
+    def propose(self, task: Task, n_draws: int) -> Proposals:
+        """Return draws, components in order, and the log target by BridgeStan."""
+        x, log_q = self._in_order(task, n_draws)
+        return Proposals(x, task.model.log_density(x), log_q)
+
+    def hand_over(
+        self, task: Task, x: Float[np.ndarray, "draw dim"]
+    ) -> tuple[Float[np.ndarray, "draw dim"], Float[np.ndarray, "draw flat"]]:
+        """Return draws with components in random orders where labels are exchangeable, and constrained."""
+        if self._simulator.order:
+            x = under_random_labels(task, x, np.random.default_rng([task.seed, 1]))
+        return x, task.model.constrain(x)
+
+    def _in_order(
         self, task: Task, n_draws: int
     ) -> tuple[Float[np.ndarray, "draw dim"], Float[np.ndarray, " draw"]]:
         """Return draws, components in order, and their normalised log density."""
@@ -70,12 +96,6 @@ class Hosted:
         if self._simulator.order:
             parameters = sort_labels(parameters, task.scenario.label_axes)
         return task.model.unconstrain(task.model.flatten(parameters))[0]
-
-    def under_all_labels(self, task: Task, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, "draw dim"]:
-        """Return draws with components in random orders where labels are exchangeable, else as they are."""
-        if not self._simulator.order:
-            return x
-        return under_random_labels(task, x, np.random.default_rng([task.seed, 1]))
 
     def density(self, task: Task) -> Density:
         """Return the density of draws under all labels."""

@@ -1,19 +1,17 @@
 """The amortized posterior corrected by importance weights, and by Stan where these are not to be trusted."""
 
-import abc
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.amortized.support import is_in_jax
 from pipeline.compilation import saved_compilation
 from pipeline.errors import UserError
 from pipeline.methods import register
-from pipeline.methods.amortized import AmortizedMethod, load_hosted, load_network
+from pipeline.methods.amortized import AmortizedMethod
 from pipeline.methods.base import Fit, Method, Task
 from pipeline.methods.nuts import Nuts
 from pipeline.scenarios.base import Scenario
@@ -21,8 +19,7 @@ from pipeline.stan.build import Built
 from pipeline.timing import PhaseTime, Stopwatch
 
 if TYPE_CHECKING:
-    from pipeline.amortized.hosted import Hosted
-    from pipeline.amortized.inference import Amortized
+    from pipeline.amortized.posteriors import Posterior
 
 MAX_PARETO_K = 0.7
 
@@ -83,24 +80,12 @@ class AmortizedFlowPsis(AmortizedMethod):
 
     def load(self, scenario: Scenario, checkpoint: Path) -> tuple[Method, list[PhaseTime]]:
         """Load the network and compile what a fit calls."""
+        from pipeline.amortized.posteriors import load_posterior
+
         with saved_compilation() as saved, Stopwatch() as watch:
-            if is_in_jax(scenario):
-                amortized, example = load_network(scenario, self.head, checkpoint)
-                amortized.propose(example, self.proposals, seeds=[1])
-                ready = _InJax(self.proposals, self.draws, amortized)
-            else:
-                hosted = load_hosted(scenario, self.head, checkpoint)
-                hosted.compile(self.proposals)
-                ready = _OnHost(self.proposals, self.draws, hosted)
-        return ready, [saved.charged(watch.phase("build"))]
-
-
-class Proposals(NamedTuple):
-    """Draws in Stan's unconstrained space, with the log target and their own log density."""
-
-    x: Float[np.ndarray, "draw dim"]
-    log_p: Float[np.ndarray, " draw"]
-    log_q: Float[np.ndarray, " draw"]
+            posterior = load_posterior(scenario, self.head, checkpoint)
+            posterior.compile(self.draws, self.proposals)
+        return _Ready(self.proposals, self.draws, posterior), [saved.charged(watch.phase("build"))]
 
 
 @dataclass(frozen=True)
@@ -116,61 +101,30 @@ class _Started(Task):
 
 @dataclass(frozen=True)
 class _Ready(Method):
+    """A loaded network."""
+
     name: ClassVar[str] = "amortized-psis"
     proposals: int
     draws: int
-
-    @abc.abstractmethod
-    def _propose(self, task: Task) -> Proposals:
-        """Return the network's draws with both log densities."""
-
-    def _finish(self, task: Task, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, "draw dim"]:
-        """Return resampled draws as they are handed over."""
-        return x
+    posterior: "Posterior"
 
     def fit(self, task: Task) -> Fit:
         """Draw, weight, resample; or start NUTS."""
         import arviz as az  # takes seconds to import
 
         with Stopwatch() as infer:
-            proposals = self._propose(task)
+            proposals = self.posterior.propose(task, self.proposals)
         with Stopwatch() as correct:
             log_weights, pareto_k = az.psislw(proposals.log_p - proposals.log_q)
             chosen = resample(np.asarray(log_weights), self.draws, np.random.default_rng(task.seed))
-            unconstrained = self._finish(task, proposals.x[chosen])
+            x, flat = self.posterior.hand_over(task, proposals.x[chosen])
         phases = [infer.phase("infer"), correct.phase("correct")]
         limit = accepted_pareto_k(self.proposals)
         if float(pareto_k) < limit:
-            return Fit(task.model.constrain(unconstrained)[None], phases, unconstrained=unconstrained[None])
+            return Fit(flat[None], phases, unconstrained=x[None])
         nuts = Nuts()
-        starts = task.model.by_name(task.model.constrain(unconstrained[: nuts.chains]))
+        starts = task.model.by_name(flat[: nuts.chains])
         points = [{name: values[i] for name, values in starts.items()} for i in range(nuts.chains)]
         fit = nuts.fit(_Started(task.scenario, task.data, task.model, task.seed, task.cores, tuple(points)))
         note = f"escalated to NUTS: Pareto k-hat {float(pareto_k):.2f}, accepted under {limit:.2f}"
         return replace(fit, phases=[*phases, *fit.phases], note=note)
-
-
-@dataclass(frozen=True)
-class _InJax(_Ready):
-    """Draws and log target in one call."""
-
-    amortized: "Amortized"
-
-    def _propose(self, task: Task) -> Proposals:
-        observed = self.amortized.encode([task.data])
-        drawn, log_p = self.amortized.propose(observed, self.proposals, [task.seed])
-        return Proposals(drawn.theta[0].astype(float), log_p[0].astype(float), drawn.log_q[0])
-
-
-@dataclass(frozen=True)
-class _OnHost(_Ready):
-    """The log target by BridgeStan; components in order until the draws are handed over."""
-
-    hosted: "Hosted"
-
-    def _propose(self, task: Task) -> Proposals:
-        x, log_q = self.hosted.propose(task, self.proposals)
-        return Proposals(x, task.model.log_density(x), log_q)
-
-    def _finish(self, task: Task, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, "draw dim"]:
-        return self.hosted.under_all_labels(task, x)

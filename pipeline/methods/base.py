@@ -75,7 +75,8 @@ class Fit:
 
     Attributes:
         flat: draws of the parameters in constrained space, flattened in the Stan program's order.
-        phases: what each phase cost; reading results into Python is not part of it.
+        phases: what each phase cost, down to constrained draws; reading Stan's files into Python is not
+            part of it.
         approximation: the method's density, where it has one.
         memberships: the method's own membership probabilities by kind, as means over batches of draws;
             None where the exact ones, given the draws, are the method's answer.

@@ -103,7 +103,8 @@ class BayesFlow(TrainedMethod):
         with saved_compilation() as saved, Stopwatch() as watch:
             loaded = peer.load(get_simulator(scenario), checkpoint)
             ready = _Ready(self.draws, loaded)
-            loaded.sample(loaded.encode(scenario.data_sets([1])), self.draws, seed=1)
+            drawn = loaded.sample(loaded.encode(scenario.data_sets([1])), self.draws, seed=1)
+            loaded.simulator.constrain_draws(drawn)
         return ready, [saved.charged(watch.phase("build"))]
 
     def fit(self, task: Task) -> Fit:
@@ -132,8 +133,9 @@ class _Ready(Method):
         with Stopwatch() as watch:
             observed = self.peer.encode([task.data])
             unconstrained = self.peer.sample(observed, self.draws, task.seed)
+            flat = task.model.flatten(self.peer.simulator.constrain_draws(unconstrained))
         return Fit(
-            task.model.constrain(unconstrained)[None],
+            flat[None],
             [watch.phase("infer")],
             Approximation(_Density(self.peer, observed), unconstrained),
             unconstrained=unconstrained[None],

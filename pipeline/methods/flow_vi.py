@@ -59,15 +59,16 @@ class FlowVi(Method):
             numbers = program(target.dim).initial(task.seed)
             start = Flow(numbers, gaussian.mean[0], gaussian.chol[0])
             found = climb(target, start, task.seed, self.timeout_s)
+            if not (np.isfinite(found.elbo) and np.isfinite(found.gain)):
+                raise MethodFailed(
+                    "the flow reaches where the Stan program rejects, so that its bound is infinite"
+                )
+            if not found.converged:
+                raise MethodFailed(f"the bound still gained {found.gain:.3f} nats after {found.steps} steps")
             unconstrained = found.flow.draw(self.draws, np.random.default_rng([task.seed, 1]))
-        if not (np.isfinite(found.elbo) and np.isfinite(found.gain)):
-            raise MethodFailed(
-                "the flow reaches where the Stan program rejects, so that its bound is infinite"
-            )
-        if not found.converged:
-            raise MethodFailed(f"the bound still gained {found.gain:.3f} nats after {found.steps} steps")
+            flat = task.model.constrain(unconstrained)
         return Fit(
-            task.model.constrain(unconstrained)[None],
+            flat[None],
             [saved.charged(compiling.phase("build")), watch.phase("infer")],
             Approximation(found.flow, unconstrained),
             unconstrained=unconstrained[None],

@@ -54,12 +54,13 @@ class MixtureVi(Method):
             start = starting_mixture(target, paths, self.components, self.rank == "full", task.seed)
             found = maximise(target, start, is_full_rank=self.rank == "full", seed=task.seed)
             unconstrained = found.mixture.draw(self.draws, np.random.default_rng([task.seed, 1]))
+            flat = task.model.constrain(unconstrained)
         if not found.converged:
             raise MethodFailed(
                 f"the bound still gained {found.gain:.3f} nats with {found.draws} draws a component"
             )
         return Fit(
-            task.model.constrain(unconstrained)[None],
+            flat[None],
             [watch.phase("infer")],
             Approximation(found.mixture, unconstrained),
             unconstrained=unconstrained[None],

@@ -151,11 +151,8 @@ def test_log_joint_is_the_stan_programs(simulator, tmp_path):
         with jax.enable_x64(True):
             observed = encode([data], simulator.n_obs, simulator.n_rep, np.float64)
             found = np.asarray(simulator.log_joint_of_draws(jnp.asarray(theta)[None], observed))[0]
-            constrained = simulator.constrain(jnp.asarray(theta))
         assert isinstance(observed, Observations)
         difference = found - expected
         np.testing.assert_allclose(difference, difference[0], atol=1e-9 * np.abs(expected).max())
-        flat = np.concatenate(
-            [np.asarray(constrained[name]) for name in simulator.scenario.parameter_shapes], 1
-        )
+        flat = model.flatten(simulator.constrain_draws(theta))
         np.testing.assert_allclose(flat, model.constrain(theta), atol=1e-12)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.amortized.inference import Draws
-from pipeline.methods.amortized_psis import _InJax, accepted_pareto_k, resample
+from pipeline.amortized.hosted import Proposals
+from pipeline.methods.amortized_psis import _Ready, accepted_pareto_k, resample
 
 
 def test_the_limit_is_the_papers():
@@ -32,33 +32,30 @@ def test_resampled_draws_are_in_random_order():
 
 
 class Model:
-    """Stan's side of a target without constraints."""
-
-    def constrain(self, x):
-        return x
+    """Stan's side, of which only an escalation asks."""
 
 
 class Task:
-    data, seed, model = None, 3, Model()
+    seed, model = 3, Model()
 
 
-class Proposals:
-    """Draws from N(0, scale), for the target N(1, 1)."""
+class Proposing:
+    """Draws from N(0, scale), for the target N(1, 1) without constraints."""
 
     def __init__(self, scale):
         self.scale = scale
 
-    def encode(self, data_sets):
-        return data_sets
+    def propose(self, task, n_draws):
+        x = self.scale * np.random.default_rng(task.seed).normal(size=(n_draws, 1))
+        log_q = -0.5 * (x[:, 0] / self.scale) ** 2 - np.log(self.scale)
+        return Proposals(x, -0.5 * (x[:, 0] - 1) ** 2, log_q)
 
-    def propose(self, observed, n_draws, seeds):
-        theta = self.scale * np.random.default_rng(seeds[0]).normal(size=(1, n_draws, 1))
-        log_q = -0.5 * (theta[..., 0] / self.scale) ** 2 - np.log(self.scale)
-        return Draws(theta, log_q), -0.5 * (theta[..., 0] - 1) ** 2
+    def hand_over(self, task, x):
+        return x, x
 
 
 def test_accepted_draws_follow_the_target():
-    fit = _InJax(4000, 1000, Proposals(2.0)).fit(Task())
+    fit = _Ready(4000, 1000, Proposing(2.0)).fit(Task())
     assert [phase.phase for phase in fit.phases] == ["infer", "correct"] and not fit.note
     assert fit.flat.shape == (1, 1000, 1)
     assert fit.flat.mean() == pytest.approx(1, abs=0.1) and fit.flat.std() == pytest.approx(1, abs=0.08)
@@ -73,4 +70,4 @@ def test_too_narrow_proposals_are_not_accepted(monkeypatch):
 
     monkeypatch.setattr(Model, "by_name", by_name, raising=False)
     with pytest.raises(Escalated):
-        _InJax(4000, 1000, Proposals(0.3)).fit(Task())
+        _Ready(4000, 1000, Proposing(0.3)).fit(Task())
