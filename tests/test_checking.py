@@ -5,9 +5,10 @@ import json
 import pandas as pd
 import pytest
 
+from pipeline.amortized.budget import Budget
 from pipeline.amortized.network import Architecture
 from pipeline.amortized.simulators import get_simulator
-from pipeline.amortized.training import Budget, Recipe, train
+from pipeline.amortized.training import Recipe, train
 from pipeline.checking import run_checks
 from pipeline.errors import UserError
 from pipeline.scenarios import get_scenario

@@ -15,6 +15,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from pipeline.amortized.budget import Budget
 from pipeline.amortized.checkpoints import identity_of, read_checkpoint, read_header, write_checkpoint
 from pipeline.amortized.host import Ahead, Host, HostSimulator, from_layout
 from pipeline.amortized.network import Architecture, Network, initial_network
@@ -24,25 +25,6 @@ from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.scenarios.base import Scenario
 
 CHECKPOINT_EVERY_S = 45.0
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long to train: exactly one of both.
-
-    Attributes:
-        wall_s: seconds, compilation included; how many steps they hold depends on the machine.
-        steps: number of steps; the result is the same on every run of one machine, interrupted or not.
-    """
-
-    wall_s: float | None = None
-    steps: int | None = None
-
-    def __post_init__(self):
-        if (self.wall_s is None) == (self.steps is None):
-            raise UserError("The training budget is either wall_s or steps; give one of them.")
-        if not (self.wall_s or self.steps or 0) > 0:
-            raise UserError(f"The training budget must be positive, not {self.wall_s or self.steps}.")
 
 
 @dataclass(frozen=True)
@@ -136,10 +118,10 @@ def train(
     given = Ahead(host, int(state.step), recipe.block, recipe.batch) if host else None
 
     while not record["done"]:
-        progress = _progress(budget, record, int(state.step))
+        progress = budget.progress(record, int(state.step))
         if progress >= 1 or (stop_after_steps is not None and int(state.step) >= stop_after_steps):
             break
-        fractions, n_steps = _plan_block(budget, recipe, record, int(state.step), progress)
+        fractions, n_steps = budget.plan_block(recipe.block, record, int(state.step))
         simulations = given.next(n_steps) if given else None
         state, losses = run_block(state, key, jnp.asarray(fractions), n_steps, simulations)
         _check_losses(simulator, int(state.step), np.asarray(losses[0])[:n_steps])
@@ -151,7 +133,7 @@ def train(
             write_checkpoint(checkpoint, identity, record, state)
             saved = time.perf_counter()
             say(_message(simulator, budget, record, int(state.step)))
-    record["done"] = record["done"] or _progress(budget, record, int(state.step)) >= 1
+    record["done"] = record["done"] or budget.progress(record, int(state.step)) >= 1
     write_checkpoint(checkpoint, identity, record, state)
     say(_message(simulator, budget, record, int(state.step)))
     return Trained(state.averaged, record)
@@ -282,35 +264,6 @@ def _update(
     return State(network, averaged, moments, state.step + 1)
 
 
-def _progress(budget: Budget, record: dict[str, Any], step: int) -> float:
-    """Return the share of the budget that is spent."""
-    if budget.steps is not None:
-        return step / budget.steps
-    assert budget.wall_s is not None
-    return record["wall_s"] / budget.wall_s
-
-
-def _plan_block(
-    budget: Budget, recipe: Recipe, record: dict[str, Any], step: int, progress: float
-) -> tuple[Float[np.ndarray, " step"], int]:
-    """Return the share of the budget spent at each step of the next block, and how many of them to take."""
-    if budget.steps is not None:
-        n_steps = min(recipe.block, budget.steps - step)
-        return (step + np.arange(recipe.block)) / budget.steps, n_steps
-    assert budget.wall_s is not None
-    curve = record["curve"]
-    # The first block holds the compilation, so the pace is that of the last few.
-    recent = curve[-6:]
-    if len(recent) < 2:
-        return np.full(recipe.block, progress), recipe.block
-    # A small network's blocks may take less than the curve's last digit.
-    recent_s = max(recent[-1][1] - recent[0][1], 0.001)
-    pace_s = recent_s / (recent[-1][0] - recent[0][0])
-    left = max(1, round((budget.wall_s - record["wall_s"]) / pace_s))
-    fractions = progress + (1 - progress) * np.arange(recipe.block) / left
-    return np.minimum(fractions, 1.0), min(recipe.block, left)
-
-
 def _check_losses(simulator: Simulator | HostSimulator, step: int, losses: np.ndarray) -> None:
     """Refuse to go on where nothing is learned: steps whose loss is not a number change nothing."""
     if np.isnan(losses).all():
@@ -330,7 +283,7 @@ def _check_plan(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> No
 
 
 def _message(simulator: Simulator | HostSimulator, budget: Budget, record: dict[str, Any], step: int) -> str:
-    progress = min(_progress(budget, record, step), 1.0)
+    progress = min(budget.progress(record, step), 1.0)
     left_s = record["wall_s"] * (1 - progress) / max(progress, 1e-9)
     means = np.nanmean([row[2:] for row in record["curve"][-20:]], axis=0)
     return (

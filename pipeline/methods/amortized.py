@@ -76,8 +76,9 @@ class _Direct(AmortizedMethod):
 
     def train(self, scenario: Scenario, seed: int, checkpoint: Path, built: Built | None) -> list[PhaseTime]:
         """Train, or go on where a killed job stopped."""
+        from pipeline.amortized.budget import Budget
         from pipeline.amortized.posteriors import learner
-        from pipeline.amortized.training import Budget, train
+        from pipeline.amortized.training import train
 
         steps = DEFAULT_STEPS if self.train_s is None and self.train_steps is None else self.train_steps
         budget = Budget(steps=steps, wall_s=self.train_s)

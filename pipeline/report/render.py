@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.report import check_sections, tables
+from pipeline.report import check_sections, cost_tables, tables
 from pipeline.report.costs import cost_rows, run_speedups, stage_rows
 from pipeline.report.examples import MAX_DRAWS
 from pipeline.report.glossary import make_glossary
@@ -88,13 +88,13 @@ def render_html(run: Run) -> str:
             "aggregates": tables.aggregates(summary),
             "classification": tables.classification(summary),
             "without_reference": tables.without_reference(run),
-            "timings": tables.timings(cost_rows(run, factors)),
-            "stages": tables.stages(stage_rows(run)),
+            "timings": cost_tables.timings(cost_rows(run, factors)),
+            "stages": cost_tables.stages(stage_rows(run)),
             "failures": tables.failures(run),
             "certificates": tables.certificates(run),
             "worst": tables.worst(run),
             "fits": tables.fits(run),
-            "jobs": tables.jobs(run),
+            "jobs": cost_tables.jobs(run),
         },
         "provenance": describe(run.provenance),
         "kicker": _kicker(run),

@@ -1,13 +1,12 @@
-"""The report's tables but for the first screen's: scores, fits, timings, failures, certificates."""
+"""The report's tables but for the first screen's and those of costs: scores, fits, failures, certificates."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.job_costs import share_out
-from pipeline.report.cells import Column, Table, make_table, number, seconds
+from pipeline.report.cells import Column, Table, make_table, number
 from pipeline.report.inputs import REFERENCE_METHODS, Run
 from pipeline.report.scoring import LABEL_NAMES, METRICS, VERDICT_WORDS, Judgement, kind_of
 from pipeline.scores.aggregate import aggregate
@@ -16,8 +15,8 @@ from pipeline.scores.referenced import has_reference
 MAX_ROWS = 1500  # rows of one table; what is left out stands in scores.csv, and the table says so
 MAX_WORST = 60
 
-_SCENARIO = Column("scenario", "Scenario", filtered=True)
-_METHOD = Column("method", "Method", filtered=True)
+SCENARIO = Column("scenario", "Scenario", filtered=True)
+METHOD = Column("method", "Method", filtered=True)
 _DATASET = Column("dataset", "Data set", "integer", term="data-set")
 _VALUES = (
     Column("value", "Value", "number", term="aggregate"),
@@ -33,8 +32,8 @@ def aggregates(summary: pd.DataFrame) -> Table:
         "aggregates",
         "Posterior agreement, by scenario, method, metric and parameter",
         (
-            _SCENARIO,
-            _METHOD,
+            SCENARIO,
+            METHOD,
             Column("metric", "Metric", filtered=True, links=True),
             Column("parameter", "Parameter", filtered=True),
             *_VALUES,
@@ -55,8 +54,8 @@ def classification(summary: pd.DataFrame) -> Table:
         "classification-scores",
         "Classification, by scenario, method and metric",
         (
-            _SCENARIO,
-            _METHOD,
+            SCENARIO,
+            METHOD,
             Column("kind", "Kind", term="membership", filtered=True),
             Column("metric", "Metric", filtered=True, links=True),
             *_VALUES[:2],
@@ -114,9 +113,9 @@ def fits(run: Run) -> Table:
     names = [name for name in METRICS if name in wide.columns and wide[name].notna().any()]
     shown = _limited(table, names)
     columns = [
-        _SCENARIO,
+        SCENARIO,
         _DATASET,
-        _METHOD,
+        METHOD,
         Column("status", "Status", "status", term="status", filtered=True),
         *(Column(name, _capitalised(METRICS[name].title), "number", term=name) for name in names),
         Column("wall_s", "Wall time, s", "number", term="wall-time"),
@@ -142,8 +141,8 @@ def without_reference(run: Run) -> Table:
         "without-reference",
         "Data sets without a reference, by scenario, method and metric",
         (
-            _SCENARIO,
-            _METHOD,
+            SCENARIO,
+            METHOD,
             Column("metric", "Metric", filtered=True, links=True),
             *_VALUES[:2],
             Column("beyond", "Beyond its threshold", "percent"),
@@ -171,9 +170,9 @@ def worst(run: Run) -> Table:
         "worst",
         "Fits furthest above their floor",
         (
-            _SCENARIO,
+            SCENARIO,
             _DATASET,
-            _METHOD,
+            METHOD,
             Column("metric", "Metric", filtered=True, links=True),
             Column("parameter", "Parameter"),
             Column("value", "Value", "number", term="aggregate"),
@@ -196,9 +195,9 @@ def failures(run: Run) -> Table:
         "failures",
         "Fits without scores",
         (
-            _SCENARIO,
+            SCENARIO,
             _DATASET,
-            _METHOD,
+            METHOD,
             Column("status", "Status", "status", term="status", filtered=True),
             Column("reason", "Reason", "long"),
         ),
@@ -216,7 +215,7 @@ def certificates(run: Run) -> Table:
         "certificates",
         "Attempts at reference runs",
         (
-            _SCENARIO,
+            SCENARIO,
             _DATASET,
             Column("run", "Run", "integer", term="reference"),
             Column("attempt", "Attempt", "integer", term="certificate"),
@@ -237,72 +236,6 @@ def certificates(run: Run) -> Table:
     )
 
 
-def timings(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """One row a scenario and method: cost and speedups; the rows as of ``costs.cost_rows``."""
-    return make_table(
-        "timing",
-        "Cost and speedup, by scenario and method",
-        (
-            _SCENARIO,
-            _METHOD,
-            Column("n", "Data sets", "integer", term="data-set"),
-            Column("wall_s", "Wall time", "seconds", term="wall-time"),
-            Column("cpu_s", "CPU time", "seconds", term="cpu-time"),
-            Column("once_s", "Once a scenario", "seconds", term="once"),
-            Column("ess_bulk_min", "Bulk ESS", "integer", term="ess"),
-            Column("wall_s_speedup", "Speedup, wall", "times", term="speedup"),
-            Column("wall_s_low", "from", "times", term="interval"),
-            Column("wall_s_high", "to", "times", term="interval"),
-            Column("cpu_s_speedup", "Speedup, CPU", "times", term="speedup"),
-            Column("wall_s_per_1000_ess_speedup", "Speedup, 1,000 ESS", "times", term="speedup"),
-        ),
-        rows,
-        note="Wall time, CPU time and effective sample size are medians over data sets.",
-        empty="No fit was timed.",
-    )
-
-
-def stages(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """Where methods that correct their draws ended; the rows as of ``costs.stage_rows``."""
-    return make_table(
-        "stages",
-        "Corrected methods: which stage was enough",
-        (
-            _SCENARIO,
-            _METHOD,
-            Column("stage", "Ended with"),
-            Column("n", "Data sets", "integer", term="data-set"),
-            Column("share", "Share of data sets", "percent"),
-            Column("wall_s", "Wall time", "seconds", term="wall-time"),
-            Column("share_of_cost", "Share of the cost", "percent"),
-        ),
-        rows,
-        note="Wall time is the median over the data sets of the stage, all stages before it included.",
-        empty="No method of this run corrects its draws.",
-    )
-
-
-def jobs(run: Run) -> Table:
-    """One row a part of the run: its share of the wall time, CPU time and memory."""
-    columns = (
-        Column("part", "Part of the run"),
-        Column("share", "Share of the time", "percent"),
-        Column("jobs", "Jobs", "integer"),
-        Column("cpu_s", "CPU time", "seconds", term="cpu-time"),
-        Column("peak_mib", "Largest job, MiB", "integer"),
-    )
-    title, empty = "Where the run’s time and memory went", "The run’s folder has no logs of its jobs."
-    if run.job_costs.empty:
-        return make_table("jobs", title, columns, [], empty=empty)
-    found = share_out(run.job_costs)
-    note = (
-        f"{seconds(found.wall_s)} from the first job to the last on {found.cores} "
-        f"core{'' if found.cores == 1 else 's'}, this report’s own job not counted. A job that takes all "
-        "cores counts for each of them. Memory: peak of the job’s process plus that of its largest child."
-    )
-    return make_table("jobs", title, columns, found.parts, note=note)
-
-
 def verdict_reasons(judgements: Mapping[tuple[str, str], Judgement]) -> Table:
     """What led to each verdict."""
     records = [
@@ -321,8 +254,8 @@ def verdict_reasons(judgements: Mapping[tuple[str, str], Judgement]) -> Table:
         "verdict-reasons",
         "What led to each verdict",
         (
-            _SCENARIO,
-            _METHOD,
+            SCENARIO,
+            METHOD,
             Column("verdict", "Verdict", "status", term="verdict", filtered=True),
             Column("n_scored", "Scored", "integer", term="data-set"),
             Column("n_failed", "Failed", "integer", term="status"),

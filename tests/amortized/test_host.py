@@ -11,13 +11,14 @@ import pytest
 from scipy import stats
 
 from pipeline.amortized import em
+from pipeline.amortized.budget import Budget
 from pipeline.amortized.checkpoints import identity_of, write_header
 from pipeline.amortized.host import Host
 from pipeline.amortized.inference import Amortized
 from pipeline.amortized.network import Architecture
 from pipeline.amortized.ordering import from_increments, sort_labels, to_increments
 from pipeline.amortized.pooled import PooledFeatures
-from pipeline.amortized.training import Budget, Recipe, load_hosted, train
+from pipeline.amortized.training import Recipe, load_hosted, train
 from pipeline.contracts.methods import check_method, ready
 from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.methods import get_method

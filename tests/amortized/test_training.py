@@ -6,10 +6,11 @@ import jax
 import numpy as np
 import pytest
 
+from pipeline.amortized.budget import Budget
 from pipeline.amortized.inference import Amortized
 from pipeline.amortized.network import Architecture
 from pipeline.amortized.simulators import get_simulator
-from pipeline.amortized.training import Budget, Recipe, load, train
+from pipeline.amortized.training import Recipe, load, train
 from pipeline.errors import UserError
 from pipeline.scenarios import get_scenario
 

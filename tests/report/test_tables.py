@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.report import tables
+from pipeline.report import cost_tables, tables
 from pipeline.report.cells import Table, frame_records
 from pipeline.report.costs import cost_rows, phase_seconds, run_speedups, stage_rows
 from pipeline.report.inputs import Run, read_run
@@ -176,7 +176,7 @@ def test_infinite_scores_do_not_break_the_tables(run: Run):
 
 
 def test_parts_of_the_run_add_up_and_name_the_largest_job(run: Run):
-    table = tables.jobs(run)
+    table = cost_tables.jobs(run)
     rows = {row["part"]: row for row in _rows(table)}
     assert sum(float(row["share"]) for row in rows.values()) == pytest.approx(1)
     assert float(rows["references"]["share"]) == pytest.approx(290 / (2 * 377.7))
@@ -185,5 +185,5 @@ def test_parts_of_the_run_add_up_and_name_the_largest_job(run: Run):
 
 
 def test_a_run_without_logs_says_so(run: Run):
-    table = tables.jobs(replace(run, job_costs=run.job_costs.iloc[:0]))
+    table = cost_tables.jobs(replace(run, job_costs=run.job_costs.iloc[:0]))
     assert not table.rows and "no logs" in table.empty
