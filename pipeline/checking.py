@@ -5,11 +5,14 @@ import sys
 from pathlib import Path
 
 from pipeline.amortized.checkpoints import read_header
+from pipeline.amortized.hosted import Hosted
 from pipeline.amortized.inference import Amortized
 from pipeline.amortized.network import Architecture
 from pipeline.amortized.simulators import get_simulator
-from pipeline.amortized.training import load
+from pipeline.amortized.support import is_in_jax
+from pipeline.amortized.training import load, load_hosted
 from pipeline.calibration.checks import check_network
+from pipeline.calibration.learned import check_learned
 from pipeline.calibration.settings import Checks
 from pipeline.calibration.subject import Subject
 from pipeline.files import whole, write_json
@@ -17,6 +20,7 @@ from pipeline.fitting import scenario_block
 from pipeline.scenarios import get_scenario
 from pipeline.seeds import derive_seed
 from pipeline.settings import construct
+from pipeline.stan.record import read_built
 
 
 def run_checks(
@@ -25,12 +29,14 @@ def run_checks(
     method_name: str,
     checks_settings: str,
     checkpoint: Path,
+    model_file: Path | None,
     summary_file: Path,
     table_file: Path,
 ) -> None:
     """Check one network, and write a summary and a table with a row a data set.
 
-    All methods of a scenario are checked on the same simulated data sets.
+    All methods of a scenario are checked on the same simulated data sets. ``model_file`` is the record of the
+    Stan program, for scenarios whose log joint is not in JAX.
     """
     root_seed = json.loads(scenario_settings)["seed"]
     scenario = get_scenario(scenario_name, scenario_block(scenario_settings))
@@ -43,10 +49,14 @@ def run_checks(
     def say(text: str) -> None:
         print(f"{scenario_name} / {method_name}, checks: {text}", file=sys.stderr)
 
-    simulator = get_simulator(scenario)
     architecture = Architecture(**read_header(checkpoint)["identity"]["architecture"])
-    subject = Subject(Amortized(load(simulator, architecture, checkpoint).network))
-    summary, table = check_network(subject, checks, seed_of, say)
+    if is_in_jax(scenario):
+        subject = Subject(Amortized(load(get_simulator(scenario), architecture, checkpoint).network))
+        summary, table = check_network(subject, checks, seed_of, say)
+    else:
+        assert model_file is not None, "the methods say by needs_program that they need it"
+        hosted = Hosted(Amortized(load_hosted(scenario, architecture, checkpoint).network))
+        summary, table = check_learned(hosted, read_built(model_file), checks, seed_of, say)
     with whole(table_file) as temporary:
         table.to_parquet(temporary)
     write_json(summary_file, summary)

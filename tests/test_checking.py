@@ -36,6 +36,7 @@ def check(checkpoint, folder, settings=SETTINGS):
         method_name="amortized-flow",
         checks_settings='{"n_datasets": 40, "draws": 99}',
         checkpoint=checkpoint,
+        model_file=None,
         summary_file=folder / "one.json",
         table_file=folder / "one.parquet",
     )

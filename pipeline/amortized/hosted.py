@@ -52,16 +52,17 @@ class Hosted:
     amortized: Amortized
 
     @property
-    def _simulator(self) -> HostSimulator:
+    def simulator(self) -> HostSimulator:
+        """What the network knows of the scenario."""
         simulator = self.amortized.simulator
         assert isinstance(simulator, HostSimulator)
         return simulator
 
     def compile(self, n_draws: int, n_proposals: int | None = None) -> None:
         """Compile what draws or proposals need, on a simulated data set."""
-        data = self._simulator.scenario.prior_predictive(np.random.default_rng(1), 1)
+        data = self.simulator.scenario.prior_predictive(np.random.default_rng(1), 1)
         # The law of sizes may reach beyond what the network knows.
-        longest = np.resize(data[0].y, (self._simulator.n_obs[1], data[0].y.shape[1]))
+        longest = np.resize(data[0].y, (self.simulator.n_obs[1], data[0].y.shape[1]))
         self.amortized.draw(self.amortized.encode([type(data[0])(longest)]), n_proposals or n_draws, [1])
 
     def draw(self, task: Task, n_draws: int) -> tuple[Float[np.ndarray, "draw dim"], None]:
@@ -77,7 +78,7 @@ class Hosted:
         self, task: Task, x: Float[np.ndarray, "draw dim"]
     ) -> tuple[Float[np.ndarray, "draw dim"], Float[np.ndarray, "draw flat"]]:
         """Return draws with components in random orders where labels are exchangeable, and constrained."""
-        if self._simulator.order:
+        if self.simulator.order:
             x = under_random_labels(task, x, np.random.default_rng([task.seed, 1]))
         return x, task.model.constrain(x)
 
@@ -86,27 +87,27 @@ class Hosted:
     ) -> tuple[Float[np.ndarray, "draw dim"], Float[np.ndarray, " draw"]]:
         """Return draws, components in order, and their normalised log density."""
         drawn = self.amortized.draw(self.amortized.encode([task.data]), n_draws, [task.seed])
-        x, log_slope = from_increments(drawn.theta[0].astype(float), self._simulator.order)
+        x, log_slope = from_increments(drawn.theta[0].astype(float), self.simulator.order)
         return x, drawn.log_q[0] - log_slope
 
     def true_parameters(self, task: Task) -> Float[np.ndarray, " dim"]:
         """Return a simulated data set's own parameters, unconstrained, with components in order."""
         assert task.data.theta is not None
         parameters = {name: value[None] for name, value in task.data.theta.items()}
-        if self._simulator.order:
+        if self.simulator.order:
             parameters = sort_labels(parameters, task.scenario.label_axes)
         return task.model.unconstrain(task.model.flatten(parameters))[0]
 
     def density(self, task: Task) -> Density:
         """Return the density of draws under all labels."""
         ascending = _Ascending(self, self.amortized.encode([task.data]))
-        return UnderAllLabels(task, ascending) if self._simulator.order else ascending
+        return UnderAllLabels(task, ascending) if self.simulator.order else ascending
 
     def log_density(
         self, observed: Observations, x: Float[np.ndarray, "draw dim"]
     ) -> Float[np.ndarray, " draw"]:
         """Return the normalised log density of draws whose components are in order."""
-        order = self._simulator.order
+        order = self.simulator.order
         c = to_increments(x, order)
         log_q = self.amortized.log_density(observed, c[None])[0].astype(float)
         return log_q - c[:, list(order[1:])].sum(axis=1)

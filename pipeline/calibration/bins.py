@@ -33,11 +33,14 @@ def by_bins(table: pd.DataFrame, kinds: Sequence[str]) -> list[dict[str, Any]]:
 
     Args:
         table: a row a data set, with n_values (observations times replicates), separation (the smallest
-            difference of neighbouring means, in sds of a replicate), kl, efficiency and KIND_excess.
+            difference of neighbouring means, in sds of a replicate) where it is known, kl, efficiency and
+            KIND_excess.
         kinds: of memberships.
     """
     rows = []
     for column, name in BY.items():
+        if column not in table:
+            continue
         values = table[column].to_numpy(dtype=float)
         at = edges(values)
         where = assign(values, at)

@@ -17,6 +17,7 @@ from pipeline.amortized.simulators import Simulator
 from pipeline.amortized.summaries import Summarised
 from pipeline.calibration import exact, unlike
 from pipeline.calibration.importance import Importance, importance
+from pipeline.calibration.results import Compared
 from pipeline.scenarios.base import DataSet
 
 BATCH = 16  # data sets at once: one size compiles once, and the draws of more would not fit a cache
@@ -38,22 +39,6 @@ class Answers:
     theta: Float[np.ndarray, "dataset draw dim"]
     log_q: Float[np.ndarray, "dataset draw"]
     context: Float[np.ndarray, "dataset context"]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Draws beside the truth.
-
-    Attributes:
-        names: of the quantities: the parameters by their Stan names, and the log likelihood.
-        truth, draws: of each quantity; the log likelihood up to a constant of the data set.
-        importance: what the importance weights say.
-    """
-
-    names: list[str]
-    truth: Float[np.ndarray, "dataset quantity"]
-    draws: Float[np.ndarray, "dataset quantity draw"]
-    importance: Importance
 
 
 class Subject:

@@ -71,9 +71,10 @@ def network_sections(networks: Networks, rows: Sequence[Mark]) -> NetworkSection
             covered = check_figures.coverage_figures(checks, scenario, rows)
             recovery.append(ScenarioPart(scenario, marks, [], figures, covered))
             words = [accuracy_sentence(m, c.summary) for m, c in checks.items()]
-            words += [strange_sentence(m, c.summary["unlike"]) for m, c in checks.items()]
+            flagging = {m: c for m, c in checks.items() if c.summary["unlike"]}
+            words += [strange_sentence(m, c.summary["unlike"]) for m, c in flagging.items()]
             figures = check_figures.bin_figures(checks, scenario, rows)
-            flagged = [check_figures.flag_figure(checks, scenario, rows)]
+            flagged = [check_figures.flag_figure(flagging, scenario, rows)] if flagging else []
             breaks.append(ScenarioPart(scenario, marks, words, figures, flagged))
         if curves:
             marks = tuple(mark for mark in rows if mark.method in curves)

@@ -4,6 +4,8 @@
 rule check:
     input:
         network=network_of,
+        files=lambda wildcards: CONFIG.scenarios[wildcards.scenario].input_files,
+        model=lambda wildcards: model_of(wildcards) if needs_program(wildcards) else [],
         sources=lambda wildcards: scenario_sources(wildcards)
         + sources_of("pipeline.checking"),
     output:

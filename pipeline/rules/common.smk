@@ -85,7 +85,7 @@ def method_module(wildcards):
 
 
 def needs_program(wildcards):
-    """Say whether a training needs the Stan program; else a changed one leaves the network as it is."""
+    """Say whether a network leans on the Stan program; else a changed one leaves it as it is."""
     scenario = CONFIG.scenarios[wildcards.scenario]
     return CONFIG.methods[wildcards.method].needs_program(scenario)
 

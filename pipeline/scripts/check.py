@@ -12,6 +12,7 @@ with job(snakemake):
         method_name=snakemake.wildcards.method,
         checks_settings=snakemake.params.checks_settings,
         checkpoint=Path(snakemake.input.network),
+        model_file=Path(snakemake.input.model) if snakemake.input.model else None,
         summary_file=Path(snakemake.output.summary),
         table_file=Path(snakemake.output.table),
     )

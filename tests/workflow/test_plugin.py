@@ -1,5 +1,7 @@
 """The workflow with a method, a scenario and a Stan program from a folder outside the repository."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -23,6 +25,7 @@ methods:
   amortized-flow: {train_steps: 100, scenarios: [program]}
   amortized-flow-psis: {}
 reference: {warmup: 500, draws: 500}
+checks: {n_datasets: 20, draws: 99}
 """
 
 
@@ -43,7 +46,12 @@ def test_plugins_are_scored_and_reported_as_the_suites_own(tmp_path):
     of_program = scores[scores.scenario == "program"]
     assert set(of_program.method) == everywhere | amortized
     assert "membership_accuracy" in set(of_program[of_program.method == "amortized-flow"].metric)
-    assert "mode-jitter" in (project / "results/tiny/report.html").read_text()
+    page = (project / "results/tiny/report.html").read_text()
+    assert "mode-jitter" in page
+    # The network that learned from the user's simulator is checked as those in JAX are.
+    checked = json.loads((project / "results/tiny/checks/program/amortized-flow.json").read_text())
+    assert [row["quantity"] for row in checked["calibration"]] == ["share", "outlier_sd", "log joint"]
+    assert 'id="calibration-program"' in page and "Data unlike the training" not in page
     # A changed plug-in is fitted again, and nothing else.
     (folder / "mine.py").write_text(
         (folder / "mine.py").read_text().replace("draws: int = 1000", "draws: int = 500")

@@ -1,0 +1,100 @@
+"""Checks of a network that learned from simulations alone: calibration, recovery and accuracy.
+
+Its scenario's log joint is the Stan program's, through BridgeStan; labels, where exchangeable, are put in the
+order of the means on both sides. It has no membership networks of its own, and no flag for strange data.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.amortized.hosted import Hosted
+from pipeline.calibration import bins
+from pipeline.calibration.importance import importance
+from pipeline.calibration.results import Compared, calibration, of_weights, recovery, tabulate
+from pipeline.calibration.settings import Checks
+from pipeline.methods.base import Task
+from pipeline.scenarios.base import DataSet, Scenario
+from pipeline.stan.build import Built
+from pipeline.stan.model import BoundModel
+
+LOG_JOINT = "log joint"
+N_MESSAGES = 10
+
+
+def check_learned(
+    hosted: Hosted,
+    built: Built,
+    checks: Checks,
+    seed_of: Callable[[int, str], int],
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Check a network; arguments and result as of ``checks.check_network``.
+
+    Args:
+        hosted: the network.
+        built: its scenario's Stan program.
+        checks: how much is simulated.
+        seed_of: gives the seed of the simulations ("check") and of a data set's draws ("draw").
+        say: takes progress messages.
+    """
+    started = time.perf_counter()
+    scenario = hosted.simulator.scenario
+    data_sets = _simulate(scenario, checks.n_datasets, hosted.simulator.n_obs, seed_of(0, "check"))
+    names, rows = [], []
+    for i, data in enumerate(data_sets):
+        if i % max(1, len(data_sets) // N_MESSAGES) == 0 and i:
+            left_s = (time.perf_counter() - started) / i * (len(data_sets) - i)
+            say(f"{i} of {len(data_sets)} simulated data sets, about {left_s:.0f} s left")
+        with tempfile.TemporaryDirectory(prefix="latentbench-") as folder:
+            model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, Path(folder))
+            task = Task(scenario, data, model, seed_of(i, "draw"), cores=1)
+            rows.append(_beside_the_truth(hosted, task, checks.draws))
+            names = [_stan_name(name) for name in model.bridge.param_names()]
+    truth, draws, log_q = (np.stack(parts) for parts in zip(*rows, strict=True))
+    weights = importance(draws[:, -1], log_q)
+    compared = Compared([*names, LOG_JOINT], truth, draws, weights)
+    n_obs = np.array([len(data.y) for data in data_sets])
+    table = tabulate({"n_obs": n_obs, "n_values": n_obs}, compared, seed_of(0, "ranks"))
+    summary = {
+        "n_datasets": len(data_sets),
+        "draws": checks.draws,
+        "calibration": calibration(table, compared.names, checks.draws),
+        "recovery": recovery(table, compared, truth[:, :-1], checks.draws),
+        "accuracy": of_weights(weights),
+        "bins": bins.by_bins(table, []),
+        "memberships": [],
+        "unlike": [],
+        "altered": [],
+        "wall_s": time.perf_counter() - started,
+    }
+    return summary, table
+
+
+def _simulate(scenario: Scenario, n: int, n_obs: tuple[int, int], seed: int) -> list[DataSet]:
+    """Draw data sets of the sizes that the network knows; it saw all but a few in ten thousand."""
+    rng, found = np.random.default_rng(seed), []
+    while len(found) < n:
+        drawn = scenario.prior_predictive(rng, n - len(found))
+        found += [data for data in drawn if n_obs[0] <= len(data.y) <= n_obs[1]]
+    return found
+
+
+def _beside_the_truth(hosted: Hosted, task: Task, n_draws: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return true quantities, (quantity,); those of draws, (quantity, draw); and the draws' log density."""
+    proposals, true = hosted.propose(task, n_draws), hosted.true_parameters(task)
+    flat = task.model.constrain(np.concatenate([true[None], proposals.x]))
+    log_p = np.append(task.model.log_density(true), proposals.log_p)
+    quantities = np.column_stack([flat, log_p])
+    return quantities[0], quantities[1:].T, proposals.log_q
+
+
+def _stan_name(name: str) -> str:
+    """Turn BridgeStan's "mu.1.2" into Stan's "mu[1,2]"."""
+    own, *index = name.split(".")
+    return f"{own}[{','.join(index)}]" if index else own
