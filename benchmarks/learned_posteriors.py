@@ -5,8 +5,8 @@
 SCENARIO is a type, with its settings as JSON, such as `gmm-exchangeable` and `{"n_components": 2}`, or
 `program` with the paths of a user's own files. On simulated data sets that the training did not see, it
 prints KL(posterior || q) and the efficiency from the importance weights, the share of data sets that
-`amortized-flow-psis` would accept, and simulation-based calibration of each unconstrained parameter and of
-the log joint; where labels are exchangeable, with components in the order of their means.
+`amortized-flow-psis` would accept, and simulation-based calibration of each parameter and of the log joint;
+where labels are exchangeable, with components in the order of their means.
 """
 
 import argparse
@@ -14,25 +14,19 @@ import json
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.amortized.hosted import Hosted
 from pipeline.amortized.posteriors import load_posterior
-from pipeline.calibration.importance import importance
-from pipeline.calibration.ranks import examine, rank
+from pipeline.calibration.learned import check_learned
+from pipeline.calibration.settings import Checks
 from pipeline.methods.amortized import AmortizedFlow, AmortizedMdn
 from pipeline.methods.amortized_psis import AmortizedFlowPsis, accepted_pareto_k
-from pipeline.methods.base import Task
 from pipeline.scenarios import get_scenario
 from pipeline.stan.build import build
-from pipeline.stan.model import BoundModel
 
 HEADS = {"flow": AmortizedFlow, "mdn": AmortizedMdn}
 
 
 def main() -> None:
-    import arviz as az
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("scenario")
     parser.add_argument("--settings", type=json.loads, default={})
@@ -49,36 +43,20 @@ def main() -> None:
         (cost,) = method.train(scenario, 1, checkpoint, built)
         hosted = load_posterior(scenario, arguments.head, checkpoint)
         assert isinstance(hosted, Hosted), "scenarios in JAX have benchmarks/amortized_kl.py"
-        n_draws = AmortizedFlowPsis().proposals
-        names, truth, drawn, log_p, log_q, pareto_k = [], [], [], [], [], []
-        for i, data in enumerate(scenario.prior_predictive(np.random.default_rng(2), arguments.datasets)):
-            model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, Path(folder))
-            task = Task(scenario, data, model, 1 + i, 1)
-            proposals = hosted.propose(task, n_draws)
-            true = hosted.true_parameters(task)
-            drawn.append(np.column_stack([proposals.x, proposals.log_p]))
-            truth.append(np.append(true, model.log_density(true)))
-            log_p.append(proposals.log_p)
-            log_q.append(proposals.log_q)
-            pareto_k.append(float(az.psislw(proposals.log_p - proposals.log_q)[1]))
-            names = [*model.bridge.param_unc_names(), "log joint"]
-    found = importance(np.array(log_p), np.array(log_q))
+        checks = Checks(arguments.datasets, AmortizedFlowPsis().proposals)
+        summary, table = check_learned(hosted, built, checks, lambda i, _: 2 + i, print)
+    found = summary["accuracy"]
     print(
         f"{arguments.scenario} {arguments.settings}: {arguments.steps} steps, {cost.cpu_s:.0f} s of CPU time"
     )
-    error = found.kl.std(ddof=1) / len(found.kl) ** 0.5
-    print(f"KL {found.kl.mean():.3f} +- {error:.3f} nats, median {np.median(found.kl):.3f}")
-    middle, low = np.quantile(found.efficiency, [0.5, 0.05])
-    print(f"efficiency: median {middle:.2f}, 5% quantile {low:.3f}")
-    accepted = np.mean(np.array(pareto_k) < accepted_pareto_k(n_draws))
+    print(f"KL {found['kl']:.3f} +- {found['kl_se']:.3f} nats, median {found['kl_median']:.3f}")
+    print(f"efficiency: median {found['efficiency_median']:.2f}, 5% quantile {found['efficiency_5']:.3f}")
+    accepted = (table["pareto_k"] < accepted_pareto_k(checks.draws)).mean()
     print(f"accepted by amortized-flow-psis: {100 * accepted:.0f}% of {arguments.datasets} data sets")
-    rng = np.random.default_rng(3)
-    # Neighbouring draws are independent; fewer make ranks that are easier to read.
-    few = np.array(drawn)[:, :999]
-    for j, name in enumerate(names):
-        said = examine(rank(np.array(truth)[:, j], few[:, :, j], rng), few.shape[1])
-        verdict = "calibrated" if said.inside else "outside the 95% band"
-        print(f"  {name}: {verdict}, p {said.p_value:.3f}, spread {said.spread:+.2f} +- {said.spread_se:.2f}")
+    for row in summary["calibration"]:
+        verdict = "calibrated" if row["inside"] else "outside the 95% band"
+        spread = f"spread {row['spread']:+.2f} +- {row['spread_se']:.2f}"
+        print(f"  {row['quantity']}: {verdict}, p {row['p_value']:.3f}, {spread}")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ def check_learned(
         seed_of: gives the seed of the simulations ("check") and of a data set's draws ("draw").
         say: takes progress messages.
     """
+    import arviz as az  # takes seconds to import
+
     started = time.perf_counter()
     scenario = hosted.simulator.scenario
     data_sets = _simulate(scenario, checks.n_datasets, hosted.simulator.n_obs, seed_of(0, "check"))
@@ -60,7 +62,9 @@ def check_learned(
     weights = importance(draws[:, -1], log_q)
     compared = Compared([*names, LOG_JOINT], truth, draws, weights)
     n_obs = np.array([len(data.y) for data in data_sets])
-    table = tabulate({"n_obs": n_obs, "n_values": n_obs}, compared, seed_of(0, "ranks"))
+    pareto_k = np.array([float(az.psislw(one)[1]) for one in draws[:, -1] - log_q])
+    columns = {"n_obs": n_obs, "n_values": n_obs, "pareto_k": pareto_k}
+    table = tabulate(columns, compared, seed_of(0, "ranks"))
     summary = {
         "n_datasets": len(data_sets),
         "draws": checks.draws,

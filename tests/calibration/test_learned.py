@@ -90,7 +90,9 @@ def test_an_exact_posterior_passes(built):
 
 
 def test_too_narrow_a_posterior_does_not(built):
-    summary, _ = check(built, factor=0.5)
+    summary, table = check(built, factor=0.5)
     inside = {row["quantity"]: row["inside"] for row in summary["calibration"]}
     assert inside == {"mu[1,1]": False, "mu[2,1]": True, "log joint": False}
     assert summary["accuracy"]["kl"] > 0.2
+    # Weights of a normal proposal with half the scale have a Pareto tail of index 1 - 1/4.
+    assert abs(table["pareto_k"].median() - 0.75) < 0.2
