@@ -7,24 +7,43 @@ from jaxtyping import Array, Float
 
 
 class Coordinates(eqx.Module):
-    """Maps each unconstrained parameter x to t, elementwise, with r = (x - center) / scale.
+    """Maps each unconstrained parameter x to t, elementwise.
 
-    Where the prior's density falls like exp(-rate |x|), as those of logits and log differences do,
-    t = r / (1 + (r / knee)^2)^(1/4) with knee = 2 rate scale: linear near zero and, far out, the root that
-    turns this tail into that of a standard normal. Weak data leave such tails to the posterior, and a flow
-    whose own tails are Gaussian could not follow them. Elsewhere t = r. Both sides meet with two continuous
-    derivatives.
+    First, where x is the log of the difference of two means, v = log(exp(g) - 1) with g = exp(x) / unit: the
+    difference itself where it is large, its log where it is small. Posteriors of means that the data tell
+    apart are close to Gaussian in the former, and bent over several standard deviations in the log. Elsewhere
+    v = x.
+
+    Then, with r = (v - center) / scale: where the prior's density falls like exp(-rate |v|), as those of
+    logits and of small differences do, t = r / (1 + (r / knee)^2)^(1/4) with knee = 2 rate scale: linear near
+    zero and, far out, the root that turns this tail into that of a standard normal. Weak data leave such
+    tails to the posterior, and a flow whose own tails are Gaussian could not follow them. Elsewhere t = r.
+    Both sides meet with two continuous derivatives.
     """
 
     center: Float[Array, " dim"]
     scale: Float[Array, " dim"]
     knee_left: Float[Array, " dim"]
     knee_right: Float[Array, " dim"]
+    units: tuple[float | None, ...] = eqx.field(static=True)
 
-    def __init__(self, prior_draws: Float[Array, "draw dim"], tail_rates: tuple[tuple[float, float], ...]):
-        """Take center and scale from draws of the prior; rates are (left, right), 0 for a Gaussian tail."""
-        self.center = jnp.median(prior_draws, axis=0)
-        self.scale = prior_draws.std(axis=0)
+    def __init__(
+        self,
+        prior_draws: Float[Array, "draw dim"],
+        tail_rates: tuple[tuple[float, float], ...],
+        units: tuple[float | None, ...] | None = None,
+    ):
+        """Take center and scale from draws of the prior.
+
+        Args:
+            prior_draws: of x.
+            tail_rates: of the density of v, (left, right), 0 for a Gaussian tail.
+            units: below which a difference is small; None where x is no log of one.
+        """
+        self.units = units or (None,) * prior_draws.shape[-1]
+        v, _ = self._from_logs(prior_draws)
+        self.center = jnp.median(v, axis=0)
+        self.scale = v.std(axis=0)
         self.knee_left, self.knee_right = (
             jnp.where(rates > 0, 2 * rates * self.scale, jnp.inf) for rates in jnp.asarray(tail_rates).T
         )
@@ -34,10 +53,11 @@ class Coordinates(eqx.Module):
     ) -> tuple[Float[Array, "*batch dim"], Float[Array, "*batch"]]:
         """Return t and log |dt/dx|."""
         center, scale = jax.lax.stop_gradient((self.center, self.scale))
-        r = (x - center) / scale
+        v, log_stretch = self._from_logs(x)
+        r = (v - center) / scale
         log_root = jnp.log1p((r / self._knee(r)) ** 2)
         t = r * jnp.exp(-0.25 * log_root)
-        return t, (_log_slope(log_root) - jnp.log(scale)).sum(-1)
+        return t, (_log_slope(log_root) - jnp.log(scale)).sum(-1) + log_stretch
 
     def inverse(
         self, t: Float[Array, "*batch dim"]
@@ -48,10 +68,40 @@ class Coordinates(eqx.Module):
         q = (t / self._knee(t)) ** 2
         r = t * jnp.sqrt(0.5 * q + jnp.sqrt(1 + 0.25 * q**2))
         log_root = jnp.log1p((r / self._knee(t)) ** 2)
-        return center + scale * r, (jnp.log(scale) - _log_slope(log_root)).sum(-1)
+        x, log_stretch = self._to_logs(center + scale * r)
+        return x, (jnp.log(scale) - _log_slope(log_root)).sum(-1) - log_stretch
 
     def _knee(self, sign: Float[Array, "*batch dim"]) -> Float[Array, "*batch dim"]:
         return jax.lax.stop_gradient(jnp.where(sign < 0, self.knee_left, self.knee_right))
+
+    def _from_logs(self, x: Float[Array, "*batch dim"]) -> tuple[Array, Float[Array, "*batch"]]:
+        """Return v and log |dv/dx|."""
+        columns, log_stretch = [], jnp.zeros(x.shape[:-1], x.dtype)
+        for d, unit in enumerate(self.units):
+            column = x[..., d]
+            if unit is not None:
+                log_share, log_g = _log_share(jnp.exp(column) / unit), column - jnp.log(unit)
+                column = jnp.exp(log_g) + log_share
+                log_stretch += log_g - log_share
+            columns.append(column)
+        return jnp.stack(columns, axis=-1), log_stretch
+
+    def _to_logs(self, v: Float[Array, "*batch dim"]) -> tuple[Array, Float[Array, "*batch"]]:
+        """Return x and log |dv/dx|."""
+        columns, log_stretch = [], jnp.zeros(v.shape[:-1], v.dtype)
+        for d, unit in enumerate(self.units):
+            column = v[..., d]
+            if unit is not None:
+                g = jax.nn.softplus(column)
+                log_stretch += jnp.log(g) - _log_share(g)
+                column = jnp.log(g) + jnp.log(unit)
+            columns.append(column)
+        return jnp.stack(columns, axis=-1), log_stretch
+
+
+def _log_share(g: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """Return log(1 - exp(-g))."""
+    return jnp.log(-jnp.expm1(-g))
 
 
 FREE, ROOM = 5.0, 3.0

@@ -10,7 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from pipeline.amortized import splines
-from pipeline.amortized.heads import Conditioner, Head
+from pipeline.amortized.heads import Conditioner, Head, Prepared, flat
 
 LOG_2PI = 1.8378770664093453
 
@@ -25,21 +25,25 @@ class SplineFlow(Head):
         self.conditioner = Conditioner(dim, n_context, width, n_parameters, key=key)
 
     def log_prob(
-        self, u: Float[Array, "dataset draw dim"], context: Float[Array, "dataset context"]
-    ) -> Float[Array, "dataset draw"]:
+        self, u: Float[Array, "row draw dim"], context: Float[Array, "row context"]
+    ) -> Float[Array, "row draw"]:
         """Return the log density of each draw."""
         parameters = self.conditioner(self.conditioner.prepare(context), u)
-        shift, log_scale, spline = _split(parameters)
-        noise, log_slope = splines.forward(spline, (u - shift) * jnp.exp(-log_scale))
-        return (log_slope - log_scale - 0.5 * (noise**2 + LOG_2PI)).sum(-1)
+        shift, log_scale, spline = _split(jnp.moveaxis(flat(parameters), 1, 0))
+        each = flat(jnp.moveaxis(u, 2, 0))
+        noise, log_slope = splines.forward(spline, (each - shift) * jnp.exp(-log_scale))
+        return (log_slope - log_scale - 0.5 * (noise**2 + LOG_2PI)).sum(0).reshape(u.shape[:2])
+
+    def prepare(self, context: Float[Array, "row context"]) -> Prepared:
+        """Return what sampling needs of each context."""
+        return self.conditioner.prepare(context)
 
     def sample(
-        self, context: Float[Array, "dataset context"], n_draws: int, *, keys: PRNGKeyArray
+        self, prepared: Prepared, n_draws: int, *, keys: PRNGKeyArray
     ) -> tuple[Float[Array, "dataset draw dim"], Float[Array, "dataset draw"]]:
         """Return draws and their log density."""
         dim = self.conditioner.dim
-        noise = jax.vmap(lambda key: jr.normal(key, (dim, n_draws), context.dtype))(keys)
-        prepared = self.conditioner.prepare(context)
+        noise = jax.vmap(lambda key: jr.normal(key, (dim, n_draws), prepared.bias.dtype))(keys)
         u, log_q = [], -0.5 * (noise**2 + LOG_2PI).sum(1)
         for d in range(dim):
             shift, log_scale, spline = _split(self.conditioner.element(prepared, u))
@@ -49,6 +53,5 @@ class SplineFlow(Head):
         return jnp.stack(u, axis=-1), log_q
 
 
-def _split(parameters: Array) -> tuple[Array, Array, splines.Spline]:
-    shift, raw_log_scale = parameters[..., 0], parameters[..., 1]
-    return shift, 4 * jnp.tanh(raw_log_scale / 4), splines.spline_from(parameters[..., 2:])
+def _split(parameters: Float[Array, "parameter *batch"]) -> tuple[Array, Array, splines.Spline]:
+    return parameters[0], 4 * jnp.tanh(parameters[1] / 4), splines.spline_from(parameters[2:])

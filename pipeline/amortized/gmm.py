@@ -8,18 +8,19 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from pipeline.amortized.gmm_starts import starts
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import (
     Simulation,
     Simulator,
+    expansion,
     ordered_normals,
     ordered_to_real,
     real_to_ordered,
 )
 from pipeline.scenarios.gmm_ordered import GmmOrdered
 
-FEWER_EM_STEPS = 6
-EM_STEPS = 10
+UNIT = 0.5  # of the prior's standard deviation: a smaller difference of means is a small one
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class GmmSimulator(Simulator):
         alpha = self.scenario.pi_concentration
         sticks = [(a, sum(alpha[j + 1 :])) for j, a in enumerate(alpha[:-1])]
         return (*sticks, (0.0, 0.0)) + ((1.0, 0.0),) * len(sticks)
+
+    @property
+    def units(self) -> tuple[float | None, ...]:
+        """Half the prior's standard deviation, for all means but the first."""
+        k = self.scenario.n_components
+        return (None,) * k + (UNIT * self.scenario.mu_sd,) * (k - 1)
 
     def prior(self, n: int, *, key: PRNGKeyArray) -> Float[Array, "n dim"]:
         """Draw weights as normalised gammas and ordered means."""
@@ -112,80 +119,50 @@ class GmmSimulator(Simulator):
         weight: Float[Array, "dataset obs"],
         n_rep: Int[Array, " dataset"],
     ) -> Float[Array, "dataset start dim"]:
-        """Fit one component fewer, split each of those in turn, and go on with the prior.
-
-        Where data show fewer clusters than there are components, the posterior has a mode for each cluster
-        that two components can share; these are what the splits find. The guess is not used.
-        """
-        scenario, k = self.scenario, self.scenario.n_components
-        precision = self._precision(n_rep)[:, None]
-        n = weight.sum(-1, keepdims=True)
-        mean = (weight * y_mean).sum(-1, keepdims=True) / n
-        sd = jnp.sqrt((weight * (y_mean - mean) ** 2).sum(-1, keepdims=True) / n)
-        few = max(k - 1, 1)
-        mu = mean + sd * jnp.linspace(-1, 1, few) if few > 1 else mean
-        pi = jnp.full_like(mu, 1 / few)
-        pi, mu, variance = _maximise(pi, mu, y_mean, weight, precision, FEWER_EM_STEPS)
-        # What a cluster spreads beyond the noise, at least a little.
-        away = jnp.sqrt(jnp.maximum(variance - 1 / precision, 0.1 / precision))
-        starts = []
-        for j in range(few):
-            both = jnp.stack([mu[:, j] - away[:, j], mu[:, j] + away[:, j]], axis=-1)
-            split = jnp.concatenate([mu[:, :j], both, mu[:, j + 1 :]], axis=-1)
-            share = jnp.concatenate([pi[:, :j], jnp.repeat(pi[:, j : j + 1] / 2, 2, 1), pi[:, j + 1 :]], -1)
-            new_pi, new_mu, _ = _maximise(
-                share,
-                self._apart(split),
-                y_mean,
-                weight,
-                precision,
-                EM_STEPS,
-                jnp.asarray(scenario.pi_concentration),
-                (jnp.asarray(scenario.mu_mean), 1 / scenario.mu_sd**2),
-            )
-            starts.append(self.unconstrain({"pi": new_pi, "mu": self._apart(new_mu)}))
-        return jnp.stack(starts, axis=1)
-
-    def _apart(self, mu: Float[Array, "dataset k"]) -> Float[Array, "dataset k"]:
-        """Return means in order, each a little above the one before."""
-        columns = [mu[:, 0]]
-        for j in range(1, mu.shape[1]):
-            columns.append(jnp.maximum(mu[:, j], columns[-1] + 0.05 * self.scenario.mu_sd))
-        return jnp.stack(columns, axis=-1)
+        """Return where modes of overlapping components are; the guess is not used."""
+        pi, mu = starts(self.scenario, y_mean, weight, self._precision(n_rep)[:, None])
+        return self.unconstrain({"pi": pi, "mu": mu})
 
     def log_joint_near(
         self,
         theta: Float[Array, "dataset dim"],
-        y_mean: Float[Array, "dataset obs"],
+        y_mean: Float[Array, "#dataset obs"],
         weight: Float[Array, "dataset obs"],
         n_rep: Int[Array, " dataset"],
-    ) -> Callable[[Float[Array, "dataset dim"]], Float[Array, " dataset"]]:
-        """Return the log prior plus the second-order expansion of the log likelihood.
+    ) -> Callable[[Float[Array, "dataset dim"]], tuple[Float[Array, " dataset"], Float[Array, " dataset"]]]:
+        """Return the log prior plus the second-order expansion of the log likelihood, and the information.
 
         With responsibilities r of the terms a_k = intercept_k + mu_k x, it is expanded in intercepts and mu:
         the gradient of log sum exp a is r, its Hessian diag(r) - r r'.
         """
+        precision = self._precision(n_rep)[:, None]
         _, intercept, mu = self._parts(theta, n_rep)
-        x = y_mean * self._precision(n_rep)[:, None]
         k = mu.shape[1]
-        r = jax.nn.softmax(intercept[..., None] + mu[..., None] * x[:, None, :], axis=1)
-        powers = jnp.stack([jnp.ones_like(x), x, x**2], axis=1)
-        weighted = (weight[:, None] * powers)[:, :, None, :] * r[:, None]  # (dataset, power, component, obs)
-        first = weighted.sum(-1)
-        second = jnp.einsum("bpjn,bkn->bpjk", weighted, r)
-        hessian = first[..., None] * jnp.eye(k) - second
-        gradient = jnp.concatenate([first[:, 0], first[:, 1]], axis=-1)
-        upper = jnp.concatenate([hessian[:, 0], hessian[:, 1]], axis=-1)
-        lower = jnp.concatenate([hessian[:, 1], hessian[:, 2]], axis=-1)
-        full = jnp.concatenate([upper, lower], axis=-2)
-        at = jnp.concatenate([intercept, mu], axis=-1)
+        slope = mu * precision
+        r = jax.nn.softmax(intercept[..., None] + slope[..., None] * y_mean[:, None], axis=1)
+        pairs = [(i, j) for i in range(k) for j in range(i, k)]
+        products = [r[:, j] for j in range(k)] + [r[:, i] * r[:, j] for i, j in pairs]
+        moments = _power_sums(jnp.stack([weight * product for product in products], axis=1), y_mean)
+        # Terms are linear in x = precision y.
+        moments *= precision[..., None] ** jnp.arange(3)
+        first = moments[:, :k]
+        second = {pair: moments[:, k + place] for place, pair in enumerate(pairs)}
+        gradient = [first[:, i % k, i // k] for i in range(2 * k)]
+        hessian, scores = {}, {}
+        for i in range(2 * k):
+            for j in range(i, 2 * k):
+                one, other, power = min(i % k, j % k), max(i % k, j % k), i // k + j // k
+                scores[i, j] = second[one, other][:, power]
+                hessian[i, j] = -scores[i, j] + (first[:, one, power] if one == other else 0)
+        at = _columns(intercept, mu)
 
-        def log_joint(theta: Float[Array, "dataset dim"]) -> Float[Array, " dataset"]:
+        def near(theta: Float[Array, "dataset dim"]) -> tuple[Array, Array]:
             log_prior, intercept, mu = self._parts(theta, n_rep)
-            away = jnp.concatenate([intercept, mu], axis=-1) - at
-            return log_prior + (away * (gradient + 0.5 * jnp.einsum("bi,bij->bj", away, full))).sum(-1)
+            away = [value - origin for value, origin in zip(_columns(intercept, mu), at, strict=True)]
+            log_likelihood, information = expansion(away, gradient, hessian, scores)
+            return log_prior + log_likelihood, information
 
-        return log_joint
+        return near
 
     def _precision(self, n_rep: Int[Array, " dataset"]) -> Float[Array, " dataset"]:
         """Return the precision of an observation's mean, given its component."""
@@ -205,37 +182,18 @@ class GmmSimulator(Simulator):
         return prior + log_jacobian + theta[:, k:].sum(-1), intercept, mu
 
 
-def _maximise(
-    pi: Float[Array, "dataset k"],
-    mu: Float[Array, "dataset k"],
-    y: Float[Array, "dataset obs"],
-    weight: Float[Array, "dataset obs"],
-    precision: Float[Array, "dataset 1"],
-    n_steps: int,
-    concentration: Array | float = 0.0,
-    prior: tuple[Array | float, float] = (0.0, 0.0),
-) -> tuple[Float[Array, "dataset k"], Float[Array, "dataset k"], Float[Array, "dataset k"]]:
-    """Take steps of expectation maximisation; return weights, means and variances within components.
+def _columns(*parts: Float[Array, "dataset k"]) -> list[Float[Array, " dataset"]]:
+    return [part[:, j] for part in parts for j in range(part.shape[1])]
 
-    Dempster, Laird and Rubin (1977). ``prior`` is the means' mean and precision.
-    """
-    y, weight = jnp.broadcast_arrays(y, weight)
 
-    def step(_index: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        pi, mu, _variance = state
-        residual = y[:, None] - mu[..., None]
-        r = jax.nn.softmax(jnp.log(pi)[..., None] - 0.5 * precision[..., None] * residual**2, axis=1)
-        r = r * weight[:, None]
-        count = r.sum(-1)
-        total = precision * (r * y[:, None]).sum(-1) + prior[0] * prior[1]
-        shares = count + concentration + 1e-6
-        return (
-            shares / shares.sum(-1, keepdims=True),
-            total / (precision * count + prior[1] + 1e-6),
-            (r * residual**2).sum(-1) / (count + 1e-6),
-        )
-
-    return jax.lax.fori_loop(0, n_steps, step, (pi, mu, jnp.ones_like(mu)))
+def _power_sums(
+    values: Float[Array, "dataset value obs"], y: Float[Array, "#dataset obs"]
+) -> Float[Array, "dataset value 3"]:
+    """Return the sums over observations of each value times 1, y and y squared."""
+    powers = jnp.stack([jnp.ones_like(y), y, y**2], axis=-1)
+    if len(y) == 1:  # one product of matrices, where many small ones are slow
+        return values @ powers[0]
+    return values @ powers
 
 
 def _sticks(log_weight: Float[Array, "*batch k"]) -> Float[Array, "*batch k-1"]:

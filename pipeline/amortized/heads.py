@@ -1,14 +1,37 @@
-"""What a posterior head is: a conditional density over a vector, one element after the other."""
+"""What a posterior head is: a conditional density over a vector, one element after the other.
+
+Within heads the data set and the draw are the last axes and features the first ones: a processor then works
+on many draws at once. At the edges draws are rows, as everywhere.
+"""
 
 import abc
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from pipeline.amortized.layers import Dense
+
+
+class Prepared(NamedTuple):
+    """What of a conditioner's parameters does not depend on the elements before."""
+
+    bias: Float[Array, "dim width row #draw"]
+    gain: Float[Array, "dim width row #draw"]
+    out_bias: Float[Array, "dim parameter row #draw"]
+
+    def pick(self, chosen: Int[Array, "dataset draw"]) -> "Prepared":
+        """Return those of one row for each draw; rows are the data set and, varying faster, the choice."""
+        n_datasets = len(chosen)
+
+        def picked(part: Array) -> Array:
+            each = part.reshape(*part.shape[:2], n_datasets, -1)
+            return jnp.take_along_axis(each, chosen[None, None], axis=3)
+
+        return Prepared(*(picked(part) for part in self))
 
 
 class Conditioner(eqx.Module):
@@ -33,34 +56,40 @@ class Conditioner(eqx.Module):
         # A zero start makes the first density the base one.
         self.out = jnp.zeros((dim, width, n_parameters))
 
-    def prepare(self, context: Float[Array, "dataset context"]) -> tuple[Array, Array, Array]:
-        """Return what is the same for all draws of a data set: biases, gains and output biases."""
-        flat = self.of_context(context).reshape(len(context), 1, self.dim, -1)
-        bias, gain, out_bias = jnp.split(flat, [self.width, 2 * self.width], axis=-1)
-        return bias, 1 + gain, out_bias
+    def prepare(self, context: Float[Array, "row context"]) -> Prepared:
+        """Return what is the same for all draws of a row: biases, gains and output biases."""
+        flat = self.of_context(context).reshape(len(context), self.dim, -1)
+        flat = jnp.moveaxis(flat, 0, 2)[..., None]
+        bias, gain, out_bias = jnp.split(flat, [self.width, 2 * self.width], axis=1)
+        return Prepared(bias, 1 + gain, out_bias)
 
     def __call__(
-        self, prepared: tuple[Array, Array, Array], u: Float[Array, "dataset draw dim"]
-    ) -> Float[Array, "dataset draw dim parameter"]:
+        self, prepared: Prepared, u: Float[Array, "row draw dim"]
+    ) -> Float[Array, "dim parameter row draw"]:
         """Return the parameters of all elements at once."""
-        bias, gain, out_bias = prepared
         mask = jnp.tril(jnp.ones((self.dim, self.dim)), -1)[..., None]
-        seen = jnp.einsum("bsi,diw->bsdw", _bounded(u), self.of_previous * mask)
-        hidden = jax.nn.silu(gain * seen + bias)
-        return jnp.einsum("bsdw,dwp->bsdp", hidden, self.out) + out_bias
+        seen = jnp.einsum("diw,bsi->dwbs", self.of_previous * mask, _bounded(u))
+        hidden = jax.nn.silu(flat(prepared.gain * seen + prepared.bias))
+        outputs = jnp.einsum("dwp,dwr->dpr", self.out, hidden)
+        return outputs.reshape(*outputs.shape[:2], *u.shape[:2]) + prepared.out_bias
 
     def element(
-        self, prepared: tuple[Array, Array, Array], previous: list[Float[Array, "dataset draw"]]
-    ) -> Float[Array, "dataset draw parameter"]:
+        self, prepared: Prepared, previous: list[Float[Array, "row draw"]]
+    ) -> Float[Array, "parameter row draw"]:
         """Return the parameters of the element that follows the previous ones."""
         d = len(previous)
-        bias, gain, out_bias = (part[:, :, d] for part in prepared)
+        bias, gain, out_bias = (part[d] for part in prepared)
         if previous:
-            u = _bounded(jnp.stack(previous, axis=-1))
-            hidden = jax.nn.silu(gain * (u @ self.of_previous[d, :d]) + bias)
+            seen = jnp.einsum("iw,ibs->wbs", self.of_previous[d, :d], _bounded(jnp.stack(previous)))
+            hidden = jax.nn.silu(gain * seen + bias)
         else:
             hidden = jax.nn.silu(bias)
-        return hidden @ self.out[d] + out_bias
+        return jnp.einsum("wp,wbs->pbs", self.out[d], hidden) + out_bias
+
+
+def flat(x: Float[Array, "*feature row draw"]) -> Float[Array, "*feature rowdraw"]:
+    """Return one axis for rows and draws: a last axis of length one would keep loops from using vectors."""
+    return x.reshape(*x.shape[:-2], -1)
 
 
 def _bounded(u: Array) -> Array:
@@ -73,12 +102,16 @@ class Head(eqx.Module):
 
     @abc.abstractmethod
     def log_prob(
-        self, u: Float[Array, "dataset draw dim"], context: Float[Array, "dataset context"]
-    ) -> Float[Array, "dataset draw"]:
-        """Return the log density of each draw, given its data set's context."""
+        self, u: Float[Array, "row draw dim"], context: Float[Array, "row context"]
+    ) -> Float[Array, "row draw"]:
+        """Return the log density of each draw, given its row's context."""
+
+    @abc.abstractmethod
+    def prepare(self, context: Float[Array, "row context"]) -> Prepared:
+        """Return what sampling needs of each context."""
 
     @abc.abstractmethod
     def sample(
-        self, context: Float[Array, "dataset context"], n_draws: int, *, keys: PRNGKeyArray
+        self, prepared: Prepared, n_draws: int, *, keys: PRNGKeyArray
     ) -> tuple[Float[Array, "dataset draw dim"], Float[Array, "dataset draw"]]:
         """Return draws and their log density; each data set has its own key."""

@@ -13,11 +13,15 @@ from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import (
     Simulation,
     Simulator,
+    expansion,
     ordered_normals,
     ordered_to_real,
     real_to_ordered,
 )
 from pipeline.scenarios.hmm_ordered import HmmOrdered
+
+
+UNIT = 0.5  # of the prior's standard deviation: a smaller difference of means is a small one
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ class HmmSimulator(Simulator):
         """Those of logits of beta variables, and of a log difference whose density is flat at zero."""
         left, right = self.scenario.p_stay_shape
         return ((left, right), (left, right), (0.0, 0.0), (1.0, 0.0))
+
+    @property
+    def units(self) -> tuple[float | None, ...]:
+        """Half the prior's standard deviation, for the second mean."""
+        return None, None, None, UNIT * self.scenario.mu_sd
 
     def prior(self, n: int, *, key: PRNGKeyArray) -> Float[Array, "n dim"]:
         """Draw the logits of beta variables as log ratios of gammas, and ordered means."""
@@ -109,24 +118,21 @@ class HmmSimulator(Simulator):
         y_mean: Float[Array, "dataset obs"],
         weight: Float[Array, "dataset obs"],
         n_rep: Int[Array, " dataset"],
-    ) -> Callable[[Float[Array, "dataset dim"]], Float[Array, " dataset"]]:
-        """Return the log prior plus the second-order expansion of the log likelihood in its own parameters.
+    ) -> Callable[[Float[Array, "dataset dim"]], tuple[Float[Array, " dataset"], Float[Array, " dataset"]]]:
+        """Return the log prior plus the second-order expansion of the log likelihood, and the information.
 
-        Differentiating the recursion as a whole takes twenty times as long.
+        The expansion is in the likelihood's own parameters. Differentiating the recursion as a whole takes twenty times as long.
         """
         half_precision = 0.5 * n_rep / self.scenario.sd**2
         at = _natural(theta)
-        gradient, hessian = _expand_marginal(at, y_mean.T, half_precision, self.scenario.initial)
+        gradient, hessian, scores = _expand_marginal(at, y_mean.T, half_precision, self.scenario.initial)
 
-        def log_joint(theta: Float[Array, "dataset dim"]) -> Float[Array, " dataset"]:
+        def near(theta: Float[Array, "dataset dim"]) -> tuple[Array, Array]:
             away = [value - origin for value, origin in zip(_natural(theta), at, strict=True)]
-            total = self._log_prior(theta)
-            for i, step in enumerate(away):
-                total += step * gradient[i]
-                total += sum(0.5 * step * other * hessian[i, j] for j, other in enumerate(away))
-            return total
+            log_likelihood, information = expansion(away, gradient, hessian, scores)
+            return self._log_prior(theta) + log_likelihood, information
 
-        return log_joint
+        return near
 
     def _log_prior(self, theta: Float[Array, "dataset dim"]) -> Float[Array, " dataset"]:
         """Return the log prior with the Jacobian."""
@@ -154,7 +160,7 @@ def _log_marginal(
         return _advance(predicted, leave, stay, *log_p)
 
     start = jnp.full_like(leave, initial[1])
-    return jax.lax.scan(step, start, (log_p0, log_p1), unroll=4)[1].sum(0)
+    return jax.lax.scan(step, start, (log_p0, log_p1))[1].sum(0)
 
 
 def _advance(
@@ -180,8 +186,10 @@ def _expand_marginal(
     y_mean: Float[Array, "time dataset"],
     half_precision: Float[Array, " dataset"],
     initial: tuple[float, ...],
-) -> tuple[list[Array], dict[tuple[int, int], Array]]:
-    """Return gradient and Hessian of log p(y): the recursion carries its derivatives along.
+) -> tuple[list[Array], dict[tuple[int, int], Array], dict[tuple[int, int], Array]]:
+    """Return gradient and Hessian of log p(y) and the sum of products of log p(y_t | y_1..t-1)'s scores.
+
+    The recursion carries its derivatives along.
 
     Everything stays an array over data sets, so that one step compiles to one loop.
     """
@@ -189,8 +197,8 @@ def _expand_marginal(
     zero, one = jnp.zeros_like(natural[0]), jnp.ones_like(natural[0])
 
     def step(carry: Any, y: Array) -> tuple[Any, None]:
-        predicted, first, second, gradient, hessian = carry
-        following, new_first, new_second = predicted, list(first), dict(second)
+        predicted, first, second, gradient, hessian, scores = carry
+        following, new_first, new_second, score = predicted, list(first), dict(second), [zero] * 4
         for i, j in pairs:
 
             def at(s: Array, t: Array, i: int = i, j: int = j) -> tuple[Array, Array]:
@@ -209,10 +217,12 @@ def _expand_marginal(
             hessian = hessian | {(i, j): hessian[i, j] + by_both[1]}
             if i == j:
                 new_first[i] = by_s[0]
-                gradient = [g + by_s[1] if k == i else g for k, g in enumerate(gradient)]
-        return (following, new_first, new_second, gradient, hessian), None
+                score[i] = by_s[1]
+        gradient = [g + s for g, s in zip(gradient, score, strict=True)]
+        scores = {(i, j): scores[i, j] + score[i] * score[j] for i, j in pairs}
+        return (following, new_first, new_second, gradient, hessian, scores), None
 
     nothing = {pair: zero for pair in pairs}
-    start = (jnp.full_like(zero, initial[1]), [zero] * 4, nothing, [zero] * 4, nothing)
-    (_, _, _, gradient, hessian), _ = jax.lax.scan(step, start, y_mean)
-    return gradient, hessian | {(j, i): value for (i, j), value in hessian.items()}
+    start = (jnp.full_like(zero, initial[1]), [zero] * 4, nothing, [zero] * 4, nothing, nothing)
+    (_, _, _, gradient, hessian, scores), _ = jax.lax.scan(step, start, y_mean)
+    return gradient, hessian, scores

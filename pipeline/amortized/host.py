@@ -51,6 +51,11 @@ class HostSimulator:
         """Nothing is known of the prior's tails."""
         return ((0.0, 0.0),) * self.dim
 
+    @property
+    def units(self) -> tuple[None, ...]:
+        """Nothing is known of differences either."""
+        return (None,) * self.dim
+
     def layout(self) -> dict[str, Any]:
         """Return what rebuilds it beside the scenario, as plain values."""
         return {key: value for key, value in asdict(self).items() if key != "scenario"}  # pyright: ignore[reportArgumentType]

@@ -1,7 +1,7 @@
 """A trained network at work: draws, their density and memberships for batches of data sets."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -47,12 +47,12 @@ class Amortized:
         self.network = network
         self.simulator = network.simulator
         # Apart from the rest, because it takes longest to compile and everything needs it.
-        self._summarise = eqx.filter_jit(lambda network, observed: network.summarise(observed))
-        self._draw = eqx.filter_jit(_draw)
-        self._infer = eqx.filter_jit(_infer)
-        self._propose = eqx.filter_jit(_propose)
-        self._density = eqx.filter_jit(_density)
-        self._memberships = eqx.filter_jit(_memberships)
+        self._summarise = compiled(network, lambda network, observed: network.summarise(observed))
+        self._draw = compiled(network, _draw, n_static=1)
+        self._infer = compiled(network, _infer, n_static=1)
+        self._propose = compiled(network, _propose, n_static=1)
+        self._density = compiled(network, _density)
+        self._memberships = compiled(network, _memberships)
 
     def encode(self, data_sets: Sequence[DataSet]) -> Observations:
         """Turn data sets into arrays; ValueError where they are not finite or of a size not trained for."""
@@ -64,8 +64,8 @@ class Amortized:
         """Return draws for each data set, one seed a data set."""
         parts = []
         for batch, used, padded in _batches(observed, seeds):
-            summarised = self._summarise(self.network, batch)
-            theta, log_q = self._draw(self.network, summarised, jnp.asarray(padded), n_draws)
+            summarised = self._summarise(batch)
+            theta, log_q = self._draw(summarised, jnp.asarray(padded), n_draws)
             parts.append((np.asarray(theta)[:used], np.asarray(log_q)[:used]))
         return Draws(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
@@ -80,8 +80,8 @@ class Amortized:
         """
         draws, means = [], []
         for batch, used, padded in _batches(observed, seeds):
-            summarised = self._summarise(self.network, batch)
-            theta, found = self._infer(self.network, batch, summarised, jnp.asarray(padded), n_draws)
+            summarised = self._summarise(batch)
+            theta, found = self._infer(batch, summarised, jnp.asarray(padded), n_draws)
             draws.append(np.asarray(theta)[:used])
             means.append({kind: np.asarray(p)[:used] for kind, p in found.items()})
         memberships = {kind: np.concatenate([part[kind] for part in means]) for kind in means[0]}
@@ -93,8 +93,8 @@ class Amortized:
         """Return draws and the log target at each, for importance weights."""
         drawn, targets = [], []
         for batch, used, padded in _batches(observed, seeds):
-            summarised = self._summarise(self.network, batch)
-            *parts, log_p = self._propose(self.network, batch, summarised, jnp.asarray(padded), n_draws)
+            summarised = self._summarise(batch)
+            *parts, log_p = self._propose(batch, summarised, jnp.asarray(padded), n_draws)
             drawn.append([np.asarray(part)[:used] for part in parts])
             targets.append(np.asarray(log_p)[:used])
         draws = Draws(*(np.concatenate(part) for part in zip(*drawn, strict=True)))
@@ -106,8 +106,8 @@ class Amortized:
         """Return the normalised log density of the amortized posterior at given points."""
         parts = []
         for batch, used, index in _batches(observed, range(len(theta))):
-            summarised = self._summarise(self.network, batch)
-            values = self._density(self.network, summarised, jnp.asarray(theta[index], jnp.float32))
+            summarised = self._summarise(batch)
+            values = self._density(summarised, jnp.asarray(theta[index], jnp.float32))
             parts.append(np.asarray(values)[:used])
         return np.concatenate(parts)
 
@@ -120,9 +120,34 @@ class Amortized:
         """
         parts = []
         for batch, used, index in _batches(observed, range(len(theta))):
-            found = self._memberships(self.network, batch, jnp.asarray(theta[index], jnp.float32))
+            found = self._memberships(batch, jnp.asarray(theta[index], jnp.float32))
             parts.append({kind: np.asarray(p)[:used] for kind, p in found.items()})
         return {kind: np.concatenate([part[kind] for part in parts]) for kind in parts[0]}
+
+
+def compiled(network: Network, function: Callable, n_static: int = 0) -> Callable:
+    """Return `function` compiled, with the network as its first argument filled in.
+
+    Equinox's own ``filter_jit`` takes the network apart at each call, which costs more than a small network.
+
+    Args:
+        network: it.
+        function: of a network and other arguments.
+        n_static: so many of its last arguments are plain values to compile for, and not arrays.
+    """
+    arrays, rest = eqx.partition(network, eqx.is_array)
+    leaves, structure = jax.tree.flatten(arrays)
+
+    def of_leaves(leaves: list[Array], arguments: tuple, static: tuple) -> Any:
+        return function(eqx.combine(jax.tree.unflatten(structure, leaves), rest), *arguments, *static)
+
+    jitted = jax.jit(of_leaves, static_argnums=2)
+
+    def call(*arguments: Any) -> Any:
+        first_static = len(arguments) - n_static
+        return jitted(leaves, arguments[:first_static], arguments[first_static:])
+
+    return call
 
 
 def _batches(observed: Observations, items: Sequence[int]):

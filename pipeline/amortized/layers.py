@@ -48,6 +48,35 @@ class Mlp(eqx.Module):
         return self.last(x)
 
 
+class Pointwise(eqx.Module):
+    """An affine function of a few inputs, plus one narrow hidden layer of them; starts as the former.
+
+    Inputs are arrays of one shape, one for each argument of the function. Nothing but sums and products of
+    them is left after unrolling, which compiles to a single loop: with so few inputs and hidden units,
+    products of matrices would write many times more than they compute.
+    """
+
+    direct: Float[Array, " n_in"]
+    into: Float[Array, "n_in width"]
+    bias: Float[Array, " width"]
+    out: Float[Array, " width"]
+
+    def __init__(self, n_in: int, width: int, *, key: PRNGKeyArray):
+        keys = jr.split(key)
+        self.direct = jnp.zeros(n_in)
+        self.into = 1.4 * jr.normal(keys[0], (n_in, width)) / jnp.sqrt(n_in)
+        self.bias = jr.normal(keys[1], (width,))
+        self.out = jnp.zeros(width)
+
+    def __call__(self, *inputs: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+        """Return one number for each set of inputs."""
+        total = sum(self.direct[i] * value for i, value in enumerate(inputs))
+        for j in range(len(self.out)):
+            hidden = sum((self.into[i, j] * value for i, value in enumerate(inputs)), self.bias[j])
+            total += self.out[j] * jax.nn.silu(hidden)
+        return jnp.asarray(total)
+
+
 class Standardise(eqx.Module):
     """Shift and scale each feature by its mean and standard deviation over simulations; never trained."""
 

@@ -6,7 +6,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from pipeline.amortized.flows import LOG_2PI
-from pipeline.amortized.heads import Conditioner, Head
+from pipeline.amortized.heads import Conditioner, Head, Prepared, flat
 
 MIN_SCALE = 1e-3
 
@@ -23,41 +23,54 @@ class MixtureDensity(Head):
         self.start = jnp.linspace(-1.5, 1.5, n_components)
 
     def log_prob(
-        self, u: Float[Array, "dataset draw dim"], context: Float[Array, "dataset context"]
-    ) -> Float[Array, "dataset draw"]:
+        self, u: Float[Array, "row draw dim"], context: Float[Array, "row context"]
+    ) -> Float[Array, "row draw"]:
         """Return the log density of each draw."""
         parameters = self.conditioner(self.conditioner.prepare(context), u)
-        return _log_mixture(u, *self._split(parameters)).sum(-1)
+        each = flat(jnp.moveaxis(u, 2, 0))
+        log_q = _log_mixture(each, *self._split(jnp.moveaxis(flat(parameters), 1, 0)))
+        return log_q.sum(0).reshape(u.shape[:2])
+
+    def prepare(self, context: Float[Array, "row context"]) -> Prepared:
+        """Return what sampling needs of each context."""
+        return self.conditioner.prepare(context)
 
     def sample(
-        self, context: Float[Array, "dataset context"], n_draws: int, *, keys: PRNGKeyArray
+        self, prepared: Prepared, n_draws: int, *, keys: PRNGKeyArray
     ) -> tuple[Float[Array, "dataset draw dim"], Float[Array, "dataset draw"]]:
         """Return draws and their log density."""
         shape = (self.conditioner.dim, n_draws)
 
         def noise_of(key: PRNGKeyArray) -> tuple[Array, Array]:
             one, other = jr.split(key)
-            return jr.uniform(one, shape, context.dtype), jr.normal(other, shape, context.dtype)
+            return jr.uniform(one, shape, prepared.bias.dtype), jr.normal(other, shape, prepared.bias.dtype)
 
         uniform, normal = jax.vmap(noise_of)(keys)
-        prepared = self.conditioner.prepare(context)
         u, log_q = [], 0.0
         for d in range(shape[0]):
             log_weight, mean, scale = self._split(self.conditioner.element(prepared, u))
             # Rounding may leave the last cumulative weight just below one.
-            above = uniform[:, d, :, None] >= jnp.cumsum(jnp.exp(log_weight), axis=-1)[..., :-1]
-            chosen = jax.nn.one_hot(above.sum(-1), mean.shape[-1])
-            value = ((mean + scale * normal[:, d, :, None]) * chosen).sum(-1)
+            reached = jnp.cumsum(jnp.exp(log_weight), axis=0)[:-1]
+            each = mean + scale * normal[:, d]
+            value = each[0]
+            for k in range(1, len(each)):
+                value = jnp.where(uniform[:, d] >= reached[k - 1], each[k], value)
             log_q += _log_mixture(value, log_weight, mean, scale)
             u.append(value)
         return jnp.stack(u, axis=-1), jnp.asarray(log_q)
 
-    def _split(self, parameters: Array) -> tuple[Array, Array, Array]:
+    def _split(self, parameters: Float[Array, "parameter *batch"]) -> tuple[Array, Array, Array]:
         """Return log weights, means and scales."""
-        logits, mean, raw_scale = jnp.split(parameters, 3, axis=-1)
-        return jax.nn.log_softmax(logits), mean + self.start, MIN_SCALE + jax.nn.softplus(raw_scale)
+        logits, mean, raw_scale = jnp.split(parameters, 3)
+        start = self.start.reshape(-1, *(1 for _ in mean.shape[1:]))
+        return jax.nn.log_softmax(logits, axis=0), mean + start, MIN_SCALE + jax.nn.softplus(raw_scale)
 
 
-def _log_mixture(u: Array, log_weight: Array, mean: Array, scale: Array) -> Array:
-    residual = (u[..., None] - mean) / scale
-    return jax.nn.logsumexp(log_weight - jnp.log(scale) - 0.5 * (residual**2 + LOG_2PI), axis=-1)
+def _log_mixture(
+    u: Float[Array, "*batch"],
+    log_weight: Float[Array, "component *batch"],
+    mean: Float[Array, "component *batch"],
+    scale: Float[Array, "component *batch"],
+) -> Float[Array, "*batch"]:
+    residual = (u - mean) / scale
+    return jax.nn.logsumexp(log_weight - jnp.log(scale) - 0.5 * (residual**2 + LOG_2PI), axis=0)

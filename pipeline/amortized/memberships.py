@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from pipeline.amortized.layers import Mlp
+from pipeline.amortized.layers import Mlp, Pointwise
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import Simulator
 from pipeline.scenarios.hmm_ordered import HmmOrdered
 
 N_TRAINED = 32  # observations of each data set in a mixture's membership loss
+TRANSITION_WIDTH = 48  # of the network that makes an HMM's transition, once for each theta
 
 
 class Memberships(eqx.Module):
@@ -41,20 +42,20 @@ class Memberships(eqx.Module):
 
 def _residuals(
     simulator: Simulator, mu: Float[Array, "dataset component"], observed: Observations
-) -> Float[Array, "dataset obs component"]:
+) -> Float[Array, "component dataset obs"]:
     """Return (y_mean - mu_k) in standard deviations of an observation's mean."""
     scale = jnp.sqrt(observed.n_rep) / simulator.scenario.sd
-    return scale[:, None, None] * (observed.y_mean[..., None] - mu[:, None, :])
+    return scale[:, None] * (observed.y_mean - mu.T[..., None])
 
 
 class MixtureClassifier(Memberships):
     """One score a component, by the same network for all of them, from its weight and the residual."""
 
-    score: Mlp
+    score: Pointwise
 
     def __init__(self, simulator: Simulator, *, width: int, key: PRNGKeyArray):
         self.simulator = simulator
-        self.score = Mlp(3, 1, width, 1, key=key)
+        self.score = Pointwise(3, width, key=key)
 
     def loss(
         self, theta: Float[Array, "dataset dim"], observed: Observations, z: Int[Array, "dataset obs"]
@@ -71,15 +72,14 @@ class MixtureClassifier(Memberships):
         """Return the log "membership" probabilities."""
         parameters = self.simulator.constrain(theta)
         residual = _residuals(self.simulator, parameters["mu"], observed)
-        log_pi = jnp.broadcast_to(jnp.log(parameters["pi"])[:, None, :], residual.shape)
-        scores = self.score(_inputs(residual, log_pi))[..., 0]
-        return {"membership": jax.nn.log_softmax(scores)}
+        scores = self.score(*_inputs(residual), jnp.log(parameters["pi"]).T[..., None])
+        return {"membership": jnp.moveaxis(jax.nn.log_softmax(scores, axis=0), 0, -1)}
 
 
-def _inputs(residual: Array, *others: Array) -> Float[Array, "*batch input"]:
-    """Stack a residual, its square and other inputs, each of a scale near one."""
+def _inputs(residual: Array) -> tuple[Array, Array]:
+    """Return a residual and its square, each of a scale near one."""
     residual = jnp.clip(residual, -12, 12)
-    return jnp.stack([residual / 3, residual**2 / 10, *others], axis=-1)
+    return residual / 3, residual**2 / 10
 
 
 class HmmClassifier(Memberships):
@@ -97,15 +97,15 @@ class HmmClassifier(Memberships):
     tangents whose coefficients a network of theta provides, which keeps the sequential part small.
     """
 
-    emission: Mlp
+    emission: Pointwise
     transition: Mlp
     n_steps: int = eqx.field(static=True)
 
     def __init__(self, simulator: Simulator, *, width: int, n_steps: int = 6, key: PRNGKeyArray):
         self.simulator, self.n_steps = simulator, n_steps
         emission_key, transition_key = jr.split(key)
-        self.emission = Mlp(2, 1, width, 1, gain=0.1, key=emission_key)
-        self.transition = Mlp(6, 2 * (3 * n_steps + 1), 2 * width, 2, gain=0.3, key=transition_key)
+        self.emission = Pointwise(2, width, key=emission_key)
+        self.transition = Mlp(6, 2 * (3 * n_steps + 1), TRANSITION_WIDTH, 2, gain=0.3, key=transition_key)
 
     def __call__(
         self, theta: Float[Array, "dataset dim"], observed: Observations
@@ -113,8 +113,8 @@ class HmmClassifier(Memberships):
         """Return the log "filtering" and "smoothing" probabilities."""
         parameters = self.simulator.constrain(theta)
         residual = _residuals(self.simulator, parameters["mu"], observed)
-        scores = self.emission(_inputs(residual))[..., 0]
-        score = (scores[..., 1] - scores[..., 0]).T  # (time, dataset)
+        scores = self.emission(*_inputs(residual))
+        score = (scores[1] - scores[0]).T  # (time, dataset)
         p_stay, logit = parameters["p_stay"], jnp.clip(theta[:, :2], -8, 8)
         coefficients = self.transition(jnp.concatenate([p_stay, logit, logit**2 / 4], axis=-1))
         coefficients = coefficients.reshape(len(theta), 2, -1).T  # (coefficient, direction, dataset)

@@ -45,9 +45,9 @@ class Architecture:
     newton_steps: int | None = 2
     width: int = 128
     n_context: int = 64
-    head_width: int = 64
-    n_bins: int = 10
-    membership_width: int = 24
+    head_width: int = 32
+    n_bins: int = 8
+    membership_width: int = 4
 
 
 class Losses(NamedTuple):
@@ -82,7 +82,7 @@ class Network(eqx.Module):
         self.simulator = simulator
         self.summary = Summary(
             _features(simulator, examples.observed),
-            Coordinates(examples.theta, simulator.tail_rates),
+            Coordinates(examples.theta, simulator.tail_rates, simulator.units),
             examples.observed,
             width=architecture.width,
             n_context=architecture.n_context,
@@ -131,20 +131,24 @@ class Network(eqx.Module):
     ) -> tuple[Float[Array, "dataset draw dim"], Float[Array, "dataset draw"]]:
         """Return draws of theta in Stan's unconstrained space and their log q; a key for each data set."""
         n_datasets, count = summarised.log_weights.shape
-        split = jax.vmap(lambda key: jr.split(key, count + 1))(keys)
-        contexts = summarised.contexts.reshape(n_datasets * count, -1)
-        u, log_q = self.head.sample(contexts, n_draws, keys=split[:, 1:].reshape(-1))
-        s, log_scale = newton.unwhiten(summarised.expansions, u)
-        t, log_confine = confine(s)
-        if count == 1:
-            theta, log_slope = self.coordinates.inverse(t)
-            return theta, log_q - log_scale[:, None] - log_confine - log_slope
-        chosen = jax.vmap(lambda key, logits: jr.categorical(key, logits, shape=(n_draws,)))(
-            split[:, 0], summarised.log_weights
+        split = jax.vmap(jr.split)(keys)
+        prepared = self.head.prepare(summarised.contexts.reshape(n_datasets * count, -1))
+        around = jax.tree.map(
+            lambda leaf: leaf.reshape(n_datasets, count, *leaf.shape[1:]), summarised.expansions
         )
-        each = t.reshape(n_datasets, count, n_draws, -1)
-        theta, _ = self.coordinates.inverse(jnp.take_along_axis(each, chosen[:, None, :, None], axis=1)[:, 0])
-        return theta, self.log_density(summarised, theta)
+        if count > 1:  # one expansion for each draw
+            chosen = jax.vmap(lambda key, logits: jr.categorical(key, logits, shape=(n_draws,)))(
+                split[:, 0], summarised.log_weights
+            )
+            prepared = prepared.pick(chosen)
+            around = jax.tree.map(lambda leaf: jax.vmap(lambda each, index: each[index])(leaf, chosen), around)
+        u, log_q = self.head.sample(prepared, n_draws, keys=split[:, 1])
+        s, log_scale = newton.unwhiten(around, u)
+        t, log_confine = confine(s)
+        theta, log_slope = self.coordinates.inverse(t)
+        if count > 1:
+            return theta, self.log_density(summarised, theta)
+        return theta, log_q - log_scale - log_confine - log_slope
 
     def summarise(self, observed: Observations) -> Summarised:
         """Summarise a batch of data sets."""

@@ -9,13 +9,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 MIN_PIVOT = 0.1  # the precision of a standard normal prior is 1
 MAX_STEP = 1.0
 
 Matrix = list[list[Array]]
-LogDensity = Callable[[Float[Array, "dataset dim"]], Float[Array, " dataset"]]
+# The log density, and a function whose Hessian is minus the information: products of scores, and the prior.
+LogDensity = Callable[
+    [Float[Array, "dataset dim"]], tuple[Float[Array, " dataset"], Float[Array, " dataset"]]
+]
 
 
 class Expansion(NamedTuple):
@@ -62,18 +65,24 @@ def climb(
 
 
 def expand(log_density: LogDensity, point: Float[Array, "dataset dim"]) -> Expansion:
-    """Return the expansion at a point; pivots of a precision that is not positive are lifted."""
-    basis = jnp.broadcast_to(jnp.eye(point.shape[1])[:, None], (point.shape[1], *point.shape))
+    """Return the expansion at a point; where the curvature is not positive, the information replaces it."""
+    one, zero = jnp.ones(len(point), point.dtype), jnp.zeros(len(point), point.dtype)
 
-    def gradient_of(t: Float[Array, "dataset dim"]) -> Float[Array, "dim dataset"]:
-        return jax.vmap(lambda v: jax.jvp(log_density, (t,), (v,))[1])(basis)
+    def gradients_of(t: Float[Array, "dataset dim"]) -> tuple[Array, Array]:
+        _, pull_back = jax.vjp(log_density, t)
+        return pull_back((one, zero))[0].T, pull_back((zero, one))[0].T
 
     # Data sets do not depend on each other, so one direction serves all of them.
-    gradient, hessian = jax.vmap(lambda v: jax.jvp(gradient_of, (point,), (v,)), out_axes=(None, 0))(basis)
-    gradient = jnp.nan_to_num(gradient, posinf=0, neginf=0)
-    hessian = jnp.nan_to_num(hessian, posinf=0, neginf=0)
+    directions = jnp.broadcast_to(jnp.eye(point.shape[1])[:, None], (point.shape[1], *point.shape))
+    gradients, hessians = jax.vmap(
+        lambda v: jax.jvp(gradients_of, (point,), (v.astype(point.dtype),)), out_axes=(None, 0)
+    )(directions)
+    gradient = jnp.nan_to_num(gradients[0], posinf=0, neginf=0)
+    precision, information = (-jnp.nan_to_num(hessian, posinf=0, neginf=0) for hessian in hessians)
+    factor, is_positive = _factorise(precision)
+    instead, _ = _factorise(information)
     dim = point.shape[1]
-    factor = _factorise([[-hessian[i, j] for j in range(dim)] for i in range(dim)])
+    factor = [[jnp.where(is_positive, factor[i][j], instead[i][j]) for j in range(dim)] for i in range(dim)]
     scaled_gradient = _forward(factor, list(gradient))
     step = _backward(factor, scaled_gradient)
     log_decrement = 0.5 * jnp.log1p(sum(value**2 for value in scaled_gradient))
@@ -95,27 +104,23 @@ def log_evidence_beyond(expansion: Expansion) -> Float[Array, " dataset"]:
     return 0.5 * jnp.minimum(decrement_squared, 4.0) - log_determinant
 
 
-def _factorise(matrix: Matrix) -> Matrix:
-    """Return the Cholesky factor, or that of a diagonal matrix where the matrix is not clearly positive.
+def _factorise(matrix: Float[Array, "dim dim dataset"]) -> tuple[Matrix, Bool[Array, " dataset"]]:
+    """Return the Cholesky factor, pivots lifted to MIN_PIVOT, and where none had to be.
 
-    (Lifting single pivots instead would leave a factor of huge entries: they grow with what was lifted.)
+    (A lifted pivot leaves a factor of huge entries: they grow with what was lifted.)
     """
     dim = len(matrix)
-    zero = jnp.zeros_like(matrix[0][0])
+    zero = jnp.zeros_like(matrix[0, 0])
     factor = [[zero] * dim for _ in range(dim)]
     is_positive = jnp.ones_like(zero, bool)
     for j in range(dim):
-        pivot = matrix[j][j] - sum((factor[j][k] ** 2 for k in range(j)), zero)
+        pivot = matrix[j, j] - sum((factor[j][k] ** 2 for k in range(j)), zero)
         is_positive &= pivot > MIN_PIVOT
         factor[j][j] = jnp.sqrt(jnp.maximum(pivot, MIN_PIVOT))
         for i in range(j + 1, dim):
-            rest = matrix[i][j] - sum((factor[i][k] * factor[j][k] for k in range(j)), zero)
+            rest = matrix[i, j] - sum((factor[i][k] * factor[j][k] for k in range(j)), zero)
             factor[i][j] = rest / factor[j][j]
-    for i in range(dim):
-        for j in range(i + 1):
-            instead = jnp.sqrt(jnp.maximum(jnp.abs(matrix[i][i]), 1)) if i == j else zero
-            factor[i][j] = jnp.where(is_positive, factor[i][j], instead)
-    return factor
+    return factor, is_positive
 
 
 def _forward(factor: Matrix, right: list[Array]) -> list[Array]:
@@ -130,7 +135,7 @@ def _forward(factor: Matrix, right: list[Array]) -> list[Array]:
 def _backward(factor: Matrix, u: list[Array]) -> Array:
     """Return C'^-1 u, stacked."""
     dim = len(factor)
-    solution = [jnp.zeros_like(u[0])] * dim
+    solution = list(u)
     for i in reversed(range(dim)):
         rest = u[i] - sum((factor[k][i] * solution[k] for k in range(i + 1, dim)), jnp.zeros_like(u[0]))
         solution[i] = rest / factor[i][i]
@@ -148,13 +153,13 @@ def whiten(
 
 def unwhiten(
     expansion: Expansion, u: Float[Array, "dataset draw dim"]
-) -> tuple[Float[Array, "dataset draw dim"], Float[Array, " dataset"]]:
-    """Return t and log |dt/du|."""
+) -> tuple[Float[Array, "dataset draw dim"], Float[Array, "dataset #draw"]]:
+    """Return t and log |dt/du|; the expansion's leading axes are the data set and the draw, or one."""
     dim = u.shape[-1]
-    factor = [[expansion.factor[:, i, j, None] for j in range(dim)] for i in range(dim)]
+    factor = [[expansion.factor[..., i, j] for j in range(dim)] for i in range(dim)]
     centred = _backward(factor, [u[..., i] for i in range(dim)])
-    return centred + (expansion.point + expansion.step)[:, None], -_log_determinant(expansion)
+    return centred + expansion.point + expansion.step, -_log_determinant(expansion)
 
 
-def _log_determinant(expansion: Expansion) -> Float[Array, " dataset"]:
-    return jnp.log(jnp.diagonal(expansion.factor, axis1=1, axis2=2)).sum(-1)
+def _log_determinant(expansion: Expansion) -> Float[Array, "*batch"]:
+    return jnp.log(jnp.diagonal(expansion.factor, axis1=-2, axis2=-1)).sum(-1)

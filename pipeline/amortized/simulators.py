@@ -73,6 +73,11 @@ class Simulator(abc.ABC):
         0 stands for a tail that falls like a Gaussian's or faster.
         """
 
+    @property
+    @abc.abstractmethod
+    def units(self) -> tuple[float | None, ...]:
+        """For each unconstrained parameter that is the log of a difference, the difference that is small."""
+
     @abc.abstractmethod
     def prior(self, n: int, *, key: PRNGKeyArray) -> Float[Array, "n dim"]:
         """Draw parameters, in Stan's unconstrained space."""
@@ -131,18 +136,20 @@ class Simulator(abc.ABC):
         """
         return guess[:, None]
 
+    @abc.abstractmethod
     def log_joint_near(
         self,
         theta: Float[Array, "dataset dim"],
         y_mean: Float[Array, "dataset obs"],
         weight: Float[Array, "dataset obs"],
         n_rep: Int[Array, " dataset"],
-    ) -> Callable[[Float[Array, "dataset dim"]], Float[Array, " dataset"]]:
-        """Return a function with the log joint's gradient and Hessian at `theta`, cheap to differentiate.
+    ) -> Callable[[Float[Array, "dataset dim"]], tuple[Float[Array, " dataset"], Float[Array, " dataset"]]]:
+        """Return a function with two values that are cheap to differentiate twice at `theta`.
 
-        Here it is the log joint itself.
+        The first one has the log joint's gradient and Hessian there. The Hessian of the second one is minus
+        the sum over observations of their scores' outer products: the Fisher information as these
+        observations estimate it, which is positive where the curvature is not.
         """
-        return lambda near: self.log_joint(near, y_mean, weight, n_rep)
 
     def log_joint_of_draws(
         self, theta: Float[Array, "dataset draw dim"], observed: Observations
@@ -156,6 +163,32 @@ class Simulator(abc.ABC):
             batch_size=max(1, min(ROWS_AT_ONCE // len(theta), theta.shape[1])),
         )
         return each.T
+
+
+def expansion(
+    away: list[Float[Array, " dataset"]],
+    gradient: list[Float[Array, " dataset"]],
+    hessian: dict[tuple[int, int], Float[Array, " dataset"]],
+    scores: dict[tuple[int, int], Float[Array, " dataset"]],
+) -> tuple[Float[Array, " dataset"], Float[Array, " dataset"]]:
+    """Return the second-order expansion of a log likelihood, and the quadratic form of minus its information.
+
+    Unrolled, because batches of small matrices are slow on a CPU.
+
+    Args:
+        away: each parameter's distance from where the expansion was taken.
+        gradient: there.
+        hessian: there; pairs (i, j) with i up to j.
+        scores: sums of products of the observations' scores, in the same form.
+    """
+    value, information = jnp.zeros_like(away[0]), jnp.zeros_like(away[0])
+    for i, step in enumerate(away):
+        value += step * gradient[i]
+        for j in range(i, len(away)):
+            product = (0.5 if i == j else 1.0) * step * away[j]
+            value += product * hessian[i, j]
+            information -= product * scores[i, j]
+    return value, information
 
 
 def ordered_normals(

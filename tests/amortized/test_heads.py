@@ -25,9 +25,9 @@ def head(name, dim, size=0.1):
 
 def test_spline_is_flowjaxs():
     parameters = jr.normal(jr.key(0), (3 * 6 - 1,))
-    ours = splines.spline_from(parameters)
+    ours = splines.spline_from(parameters[:, None])
     x = jnp.linspace(-6.5, 6.5, 201)
-    knots = jnp.append(ours.x, splines.INTERVAL), jnp.append(ours.y, splines.INTERVAL)
+    knots = (jnp.append(ends, splines.INTERVAL) for ends in (ours.x, ours.y))
     slopes = jnp.append(ours.slope_left, 1.0)
     theirs = eqx.tree_at(
         lambda s: (s.x_pos, s.y_pos, s.derivatives),
@@ -45,7 +45,7 @@ def test_spline_is_flowjaxs():
 
 def test_zero_parameters_are_the_identity():
     x = jnp.linspace(-4.9, 4.9, 30)
-    y, log_slope = splines.forward(splines.spline_from(jnp.zeros(17)), x)
+    y, log_slope = splines.forward(splines.spline_from(jnp.zeros((17, 1))), x)
     np.testing.assert_allclose(y, x, atol=1e-5)
     np.testing.assert_allclose(log_slope, 0, atol=1e-5)
 
@@ -67,7 +67,7 @@ def test_density_integrates_to_one(name):
 def test_draws_have_the_density_that_they_come_with(name):
     network = head(name, dim=3)
     context = jr.normal(jr.key(3), (2, 3))
-    u, log_q = network.sample(context, 500, keys=jr.split(jr.key(4), 2))
+    u, log_q = network.sample(network.prepare(context), 500, keys=jr.split(jr.key(4), 2))
     assert u.shape == (2, 500, 3) and log_q.shape == (2, 500)
     np.testing.assert_allclose(network.log_prob(u, context), log_q, atol=2e-3)
 
@@ -78,7 +78,7 @@ def test_draws_follow_the_density(name):
     """One-dimensional: the empirical distribution against the integral of the density."""
     network = head(name, dim=1)
     context = jr.normal(jr.key(3), (1, 3))
-    u, _ = network.sample(context, 4000, keys=jr.split(jr.key(4), 1))
+    u, _ = network.sample(network.prepare(context), 4000, keys=jr.split(jr.key(4), 1))
     grid = jnp.linspace(-15, 15, 6001)
     q = np.exp(np.asarray(network.log_prob(grid[None, :, None], context)))[0]
     cumulative = np.cumsum(q) * float(grid[1] - grid[0])
@@ -93,21 +93,31 @@ def test_an_element_depends_on_those_before_it_only(name):
     u = jr.normal(jr.key(5), (1, 1, 3))
     parameters = network.conditioner(network.conditioner.prepare(context), u)
     changed = network.conditioner(network.conditioner.prepare(context), u.at[..., 1].add(1.0))
-    difference = np.abs(np.asarray(parameters - changed)).max(axis=(0, 1, 3))
+    difference = np.abs(np.asarray(parameters - changed)).max(axis=(1, 2, 3))
     assert difference[0] == 0 and difference[1] == 0 and difference[2] > 1e-3
 
 
 @pytest.mark.slow
 def test_coordinates_invert_and_know_their_slope():
     draws = jr.normal(jr.key(0), (500, 3)) * jnp.array([1.0, 2.0, 0.5]) + 1
-    coordinates = Coordinates(draws, ((2.0, 3.0), (0.0, 0.0), (1.0, 0.0)))
-    x = 1 + 6 * jr.normal(jr.key(1), (200, 3))
+    coordinates = Coordinates(draws, ((2.0, 3.0), (0.0, 0.0), (1.0, 0.0)), (None, None, 0.5))
+    x = 1 + jnp.array([6.0, 6.0, 2.0]) * jr.normal(jr.key(1), (200, 3))
     t, log_slope = coordinates.forward(x)
     back, log_slope_back = coordinates.inverse(t)
     np.testing.assert_allclose(back, x, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(log_slope_back, -log_slope, atol=1e-3)
     jacobian = jax.vmap(jax.jacfwd(lambda x: coordinates.forward(x)[0]))(x)
     np.testing.assert_allclose(jnp.linalg.slogdet(jacobian)[1], log_slope, atol=1e-3)
+
+
+def test_differences_are_linear_where_large_and_logs_where_small():
+    """With a standard deviation of one behind them, t moves with the difference, or with its log."""
+    draws = jr.normal(jr.key(0), (500, 1))
+    coordinates = Coordinates(draws, ((0.0, 0.0),), (0.5,))
+    large, small = jnp.log(jnp.array([[4.0], [5.0], [6.0]])), jnp.array([[-9.0], [-8.0], [-7.0]])
+    for x in (large, small):
+        step, other = np.diff(np.asarray(coordinates.forward(x)[0])[:, 0])
+        assert step == pytest.approx(other, rel=2e-3)
 
 
 def test_confined_draws_stay_near_the_prior_and_keep_their_density():

@@ -33,6 +33,17 @@ def summary_of(amortized, data_sets):
     return eqx.filter_jit(amortized.network.summary)(amortized.encode(data_sets))
 
 
+def in_coordinates(coordinates, log_joint_near):
+    """Return the log density and the information, as the summary climbs them."""
+
+    def log_density(t):
+        theta, log_jacobian = coordinates.inverse(t)
+        log_p, information = log_joint_near(theta)
+        return log_p + log_jacobian, information - 0.5 * (t**2).sum(-1)
+
+    return log_density
+
+
 def permuted(data):
     order = np.random.default_rng(1).permutation(len(data.y))
     return DataSet(data.y[order])
@@ -77,13 +88,8 @@ def test_the_starts_lead_to_the_modes_that_matter():
 
     def climb(start, points, masses, n_rep):
         def near(point):
-            log_joint = simulator.log_joint_near(summary.coordinates.inverse(point)[0], points, masses, n_rep)
-
-            def log_density(t):
-                theta, log_jacobian = summary.coordinates.inverse(t)
-                return log_joint(theta) + log_jacobian
-
-            return log_density
+            start = summary.coordinates.inverse(point)[0]
+            return in_coordinates(summary.coordinates, simulator.log_joint_near(start, points, masses, n_rep))
 
         found = newton.climb(near, summary.coordinates.forward(start)[0], 12).point
         theta, log_jacobian = summary.coordinates.inverse(found)
@@ -96,7 +102,7 @@ def test_the_starts_lead_to_the_modes_that_matter():
         return jnp.stack(each), climb(simulation.theta, points, masses, n_rep)
 
     ours, from_truth = heights()
-    assert ours.shape == (2, 200)
+    assert ours.shape == (5, 200)
     assert (np.asarray(ours.max(0)) > np.asarray(from_truth) - 0.5).mean() > 0.95
     assert (np.asarray(ours.min(0)) > np.asarray(from_truth) - 0.5).mean() < 0.9  # one start is not enough
 
@@ -110,13 +116,10 @@ def test_newton_steps_find_mode_and_curvature(amortized):
         y, weight = observed.y_mean, observed.mask()
 
         def near(point):
-            log_joint = simulator.log_joint_near(coordinates.inverse(point)[0], y, weight, observed.n_rep)
-
-            def log_density(t):
-                x, log_jacobian = coordinates.inverse(t)
-                return log_joint(x) + log_jacobian
-
-            return log_density
+            start = coordinates.inverse(point)[0]
+            return in_coordinates(
+                coordinates, simulator.log_joint_near(start, y, weight, observed.n_rep)
+            )
 
         start = coordinates.forward(theta)[0]
         found = jax.jit(lambda t: newton.climb(near, t, 25))(start)
@@ -133,9 +136,48 @@ def test_newton_steps_find_mode_and_curvature(amortized):
         for i in range(3):
             gradient, hessian = derivatives(found.point[i], i)
             if np.linalg.eigvalsh(-hessian).min() < 0.5:
-                continue  # lifted pivots have no oracle
+                continue  # the information takes the curvature's place
             np.testing.assert_allclose(gradient, 0, atol=1e-6)
             np.testing.assert_allclose(found.factor[i] @ found.factor[i].T, -hessian, rtol=1e-5, atol=1e-5)
+
+
+def test_information_is_the_sum_of_products_of_scores(amortized):
+    """Each observation's score by automatic differentiation: of an HMM's, given those before it."""
+    simulator = amortized.simulator
+    with jax.enable_x64(True):
+        theta = simulator.prior(2, key=jr.key(3))
+        observed = simulator.simulate(theta, key=jr.key(4)).observed
+        y, weight = observed.y_mean[:, :8], observed.mask()[:, :8]
+        near = simulator.log_joint_near(theta, y, weight, observed.n_rep)
+        found = jax.jit(lambda i: jax.hessian(lambda x: near(theta.at[i].set(x))[1][i])(theta[i]))
+
+        def log_likelihoods(x, i):
+            """Of the first t observations, for all t; the prior falls out of differences."""
+            seen = jnp.tril(jnp.ones((9, 8)), -1)
+            rows, n_rep = jnp.broadcast_to(x, (9, len(x))), jnp.full(9, observed.n_rep[i])
+            if simulator.scenario.family == "mixture":
+                return simulator.log_joint(rows, jnp.broadcast_to(y[i], (9, 8)), seen, n_rep)
+            return jnp.stack(
+                [simulator.log_joint(x[None], y[i][None, :t], seen[:1], n_rep[:1])[0] for t in range(9)]
+            )
+
+        for i in range(2):
+            scores = jnp.diff(jax.jit(jax.jacfwd(lambda x, i=i: log_likelihoods(x, i)))(theta[i]), axis=0)
+            np.testing.assert_allclose(found(i), -scores.T @ scores, rtol=1e-6, atol=1e-6)
+
+
+def test_where_the_curvature_is_not_positive_the_information_takes_its_place():
+    point = jnp.array([[0.3, -0.2], [0.3, -0.2]])
+    sign = jnp.array([1.0, -1.0])  # the second data set is at a saddle
+
+    def log_density(t):
+        log_p = -0.5 * (4 * t[:, 0] ** 2 + sign * 9 * t[:, 1] ** 2)
+        return log_p, -0.5 * (16 * t[:, 0] ** 2 + 25 * t[:, 1] ** 2)
+
+    found = newton.expand(log_density, point)
+    unshrunk = found.factor * jnp.exp(found.log_decrement)[:, None, None]
+    np.testing.assert_allclose(unshrunk[0], jnp.diag(jnp.array([2.0, 3.0])), atol=1e-5)
+    np.testing.assert_allclose(unshrunk[1], jnp.diag(jnp.array([4.0, 5.0])), atol=1e-5)
 
 
 def test_whitening_inverts_and_knows_its_slope():
@@ -143,10 +185,10 @@ def test_whitening_inverts_and_knows_its_slope():
     expansion = newton.Expansion(jnp.ones((2, 3)), 0.1 * jnp.ones((2, 3)), factor, jnp.zeros(2))
     t = jr.normal(jr.key(1), (2, 5, 3))
     u, log_slope = newton.whiten(expansion, t)
-    back, log_slope_back = newton.unwhiten(expansion, u)
+    back, log_slope_back = newton.unwhiten(jax.tree.map(lambda leaf: leaf[:, None], expansion), u)
     np.testing.assert_allclose(back, t, atol=1e-5)
     np.testing.assert_allclose(log_slope, jnp.linalg.slogdet(factor)[1], rtol=1e-5)
-    np.testing.assert_allclose(log_slope_back, -log_slope)
+    np.testing.assert_allclose(log_slope_back[:, 0], -log_slope)
 
 
 def test_draws_come_with_their_density_and_follow_the_seed(amortized):
