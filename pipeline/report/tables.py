@@ -159,7 +159,9 @@ def worst(run: Run) -> Table:
     """Scores with a floor that lie furthest above it, one row a fit: its worst score."""
     scores = run.scores
     known = scores[np.isfinite(scores["floor"]) & (scores["metric"].map(kind_of) == "")]
-    known = known[~known["metric"].isin({"c2st"} | LABEL_NAMES)]
+    # Those of a classifier lie about 0.5, and so do their floors: their quotient says nothing.
+    ranked = {name for name in METRICS if METRICS[name].ideal == 0} - LABEL_NAMES
+    known = known[known["metric"].isin(ranked)]
     typical = known.assign(size=known["floor"].abs()).groupby(["scenario", "metric", "parameter"])["size"]
     table = known.assign(floor=typical.transform("mean"), size=known["value"].abs())
     table = table[table["floor"] > 0]

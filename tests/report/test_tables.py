@@ -80,6 +80,14 @@ def test_the_worst_fits_come_first_one_row_a_fit(run: Run):
         assert float(row["ratio"]) == pytest.approx(abs(float(row["value"])) / float(row["floor"]), rel=1e-6)
 
 
+def test_the_worst_score_of_a_fit_is_none_of_a_classifier(run: Run):
+    own = run.scores[run.scores["metric"] == "sliced_wasserstein"]
+    at_floor = own.assign(value=own["floor"] * 0.9)
+    beside = own.assign(metric="c2st_auc", value=0.52, floor=0.5)
+    rows = _rows(tables.worst(replace(run, scores=pd.concat([at_floor, beside]))))
+    assert {row["metric"] for row in rows} == {"sliced_wasserstein"}
+
+
 def test_every_fit_has_its_row_with_its_worst_parameter(run: Run):
     rows = _rows(tables.fits(run))
     status = run.status[~run.status["method"].str.startswith("reference")]
