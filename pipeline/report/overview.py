@@ -187,8 +187,10 @@ def _column_note(run: Run, scenario: str) -> str:
 def _footnote(run: Run, rows: Sequence[OverviewRow]) -> str:
     texts = [
         "Speedups are of wall time against nuts on the same data sets, with 95% intervals; "
-        "compiling is not in them, nor is training, which break-even counts."
+        "compiling and training are not in them."
     ]
+    if any(finding.pays_from is not None for row in rows for finding in row.findings):
+        texts.append("“Pays from 100”: training costs less than it saves from 100 data sets on.")
     few = [
         scenario
         for i, scenario in enumerate(run.scenarios)
