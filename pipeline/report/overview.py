@@ -125,8 +125,9 @@ def _finding(
     return Finding(
         scenario=scenario,
         label=judgement.label,
-        n_tried=judgement.n_scored + judgement.n_failed + judgement.n_unreferenced,
+        n_tried=judgement.n_tried,
         n_unreferenced=judgement.n_unreferenced,
+        n_uncertified=judgement.n_uncertified,
         n_failed=judgement.n_failed,
         speedup=speedup,
         mean_error=by_metric.get("mean_error_sd", math.nan),
@@ -205,7 +206,7 @@ def _footnote(run: Run, rows: Sequence[OverviewRow]) -> str:
 
 
 def _n_judged(finding: Finding) -> int:
-    return finding.n_tried - finding.n_unreferenced
+    return finding.n_tried - finding.n_unreferenced - finding.n_uncertified
 
 
 def _notices(run: Run) -> list[str]:
