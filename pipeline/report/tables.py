@@ -185,7 +185,7 @@ def worst(run: Run) -> Table:
         table,
         sorted_by="-ratio",
         note="One row a fit: the score that lies the most floors away from ideal. "
-        f"The floor is its mean over the scenario's data sets. At most {MAX_WORST} fits.",
+        f"The floor is its mean over the scenario’s fits. At most {MAX_WORST} fits.",
         empty="No score has a floor, so nothing can be ranked.",
     )
 
