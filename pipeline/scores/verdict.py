@@ -97,8 +97,8 @@ def verdicts(scores: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
             without a certified reference are not scored; whether the method failed there counts.
 
     Returns:
-        A row for each scenario and method: n_scored, n_failed, n_unreferenced, n_uncertified, verdict, reasons
-        (joined by "; ").
+        A row for each scenario and method: n_scored, n_failed, n_unreferenced, n_uncertified, verdict,
+        reasons (joined by "; ").
     """
     summary = aggregate(scores[has_reference(scores, status)])
     with_reference = has_reference(status, status)

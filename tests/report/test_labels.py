@@ -127,4 +127,7 @@ def test_a_raw_r_hat_that_is_right_is_not_called_meaningless():
     floors = pd.Series([1.5, 1.001, 1.001, 0.031], index=index)
     (text,) = label_sentences(pd.Series(list(found.values()), index=index), floors, {"nuts": (2, 3)})
     assert "above 1.01 in 2 of 3 data sets" in text
-    assert "says nothing" not in text and "40% of the relabelled posterior missed (3.1% by a second run of Stan)" in text
+    assert (
+        "says nothing" not in text
+        and "40% of the relabelled posterior missed (3.1% by a second run of Stan)" in text
+    )
