@@ -121,7 +121,7 @@ def test_verdicts_rest_on_data_sets_with_a_reference_and_count_all_failures(scor
     assert (found.n_scored, found.n_failed, found.n_unreferenced) == (1, 1, 2)
     only = scores[scores.dataset == 0]
     assert found.verdict == verdicts(only, status).set_index("method").loc["m"].verdict
-    assert "1 of 4 fits failed" in found.reasons
+    assert "1 of 5 fits failed" in found.reasons
     # Without any certified reference there is nothing to judge by, however many fits there are.
     none = scores[scores.dataset > 0]
     uncertified = status.assign(status=status.status.where(status.dataset > 0, "uncertified"))

@@ -51,8 +51,8 @@ def label_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> list
             if name not in single
         ]
         dots = [figures.parameter_dots(summary, scenario, name, rows) for name in single]
-        overall = here[here["parameter"] == ""].set_index(["method", "metric"])["value"]
-        sentences = label_sentences(overall, unmixed(run.scores, scenario))
+        overall = here[here["parameter"] == ""].set_index(["method", "metric"])
+        sentences = label_sentences(overall["value"], overall["floor"], unmixed(run.scores, scenario))
         parts.append(
             LabelPart(
                 scenario=scenario,
@@ -150,11 +150,14 @@ def unmixed(scores: pd.DataFrame, scenario: str) -> dict[str, tuple[int, int]]:
     return {str(name): (int((values > 1.01).sum()), len(values)) for name, values in by_method}
 
 
-def label_sentences(overall: pd.Series, unmixed: Mapping[str, tuple[int, int]]) -> list[str]:
+def label_sentences(
+    overall: pd.Series, floors: pd.Series, unmixed: Mapping[str, tuple[int, int]]
+) -> list[str]:
     """Say what R-hat was before and after, and which methods know how many copies, and miss how much.
 
     Args:
         overall: aggregates by (method, metric).
+        floors: what a second run of Stan scores in the method's place, by the same.
         unmixed: as of the function of this name.
     """
     out = []
@@ -178,7 +181,8 @@ def label_sentences(overall: pd.Series, unmixed: Mapping[str, tuple[int, int]]) 
         if "copies_visited" in found:
             parts.append(f"draws in {percent(round(found['copies_visited'], 3))} of the copies")
         if "missed_mass" in found:
-            parts.append(f"{percent(round(found['missed_mass'], 3))} of the relabelled posterior missed")
+            missed, of_stan = (percent(round(x[method, "missed_mass"], 3)) for x in (overall, floors))
+            parts.append(f"{missed} of the relabelled posterior missed ({of_stan} by a second run of Stan)")
         if parts:
             out.append(f"{method}: {'; '.join(parts)}.")
     return out

@@ -125,8 +125,9 @@ def _finding(
     return Finding(
         scenario=scenario,
         label=judgement.label,
-        n_tried=judgement.n_scored + judgement.n_failed + judgement.n_unreferenced,
+        n_tried=judgement.n_tried,
         n_unreferenced=judgement.n_unreferenced,
+        n_uncertified=judgement.n_uncertified,
         n_failed=judgement.n_failed,
         speedup=speedup,
         mean_error=by_metric.get("mean_error_sd", math.nan),
@@ -187,8 +188,10 @@ def _column_note(run: Run, scenario: str) -> str:
 def _footnote(run: Run, rows: Sequence[OverviewRow]) -> str:
     texts = [
         "Speedups are of wall time against nuts on the same data sets, with 95% intervals; "
-        "compiling is not in them, nor is training, which break-even counts."
+        "compiling and training are not in them."
     ]
+    if any(finding.pays_from is not None for row in rows for finding in row.findings):
+        texts.append("“Pays from 100”: training costs less than it saves from 100 data sets on.")
     few = [
         scenario
         for i, scenario in enumerate(run.scenarios)
@@ -203,7 +206,7 @@ def _footnote(run: Run, rows: Sequence[OverviewRow]) -> str:
 
 
 def _n_judged(finding: Finding) -> int:
-    return finding.n_tried - finding.n_unreferenced
+    return finding.n_tried - finding.n_unreferenced - finding.n_uncertified
 
 
 def _notices(run: Run) -> list[str]:

@@ -28,7 +28,7 @@ VERDICT_MEANINGS = {
     "within its limit; no fit failed",
     "close": f"every judged score within its limit; at most {MAX_FAILED_SHARE:.0%} of the fits failed",
     "biased": "some judged score beyond its limit",
-    "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed, or none gave scores",
+    "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed",
     "unscored": "not run, or no data set had a certified reference",
 }
 
@@ -43,6 +43,7 @@ class Judgement:
         n_scored: data sets scored against a reference.
         n_failed: data sets whose fit failed or timed out.
         n_unreferenced: data sets fitted that were to have no reference.
+        n_uncertified: data sets fitted whose reference got no certificate.
         decisive: the judged scores as rows of the summary with their ``limit``, the furthest along it first.
     """
 
@@ -51,7 +52,13 @@ class Judgement:
     n_scored: int
     n_failed: int
     n_unreferenced: int
+    n_uncertified: int
     decisive: tuple[dict[str, Any], ...]
+
+    @property
+    def n_tried(self) -> int:
+        """All fits."""
+        return self.n_scored + self.n_failed + self.n_unreferenced + self.n_uncertified
 
 
 def kind_of(name: str) -> str:
@@ -101,6 +108,7 @@ def judge_all(
             row["n_scored"],
             row["n_failed"],
             row["n_unreferenced"],
+            row["n_uncertified"],
             decisive,
         )
     return out

@@ -164,7 +164,7 @@ def time_section(run: Run, summary: pd.DataFrame, factors: pd.DataFrame, rows: S
         scatters=_kept([_scatter(run, summary, scenario, rows) for scenario in run.scenarios]),
         scatter_note="Down and to the left is better. Error: mean sliced Wasserstein distance to the "
         "reference, in units of its floor; the dashed line is the floor itself. Cost: median wall seconds a "
-        "data set, without compiling.",
+        "data set, without compiling and training.",
         sizes=_kept([size_figure(run.timings, run.examples.get(s), s, list(rows)) for s in run.scenarios]),
         size_marks=tuple(mark for mark in rows if mark.method in run.methods),
         why_no_speedup=why,

@@ -19,8 +19,7 @@ class Finding:
     Attributes:
         scenario: its name.
         label: the verdict.
-        n_tried, n_failed: fits on data sets but those with an uncertified reference (unless they failed), and
-            how many failed.
+        n_tried, n_failed: fits, and how many failed.
         speedup: by wall time, its low and its high (NaN for a single data set); None where unknown.
         mean_error: root mean square error of posterior means, in sds; NaN where unknown.
         log_sd_ratio: root mean square of the log ratio of posterior sds; NaN where unknown.
@@ -29,6 +28,7 @@ class Finding:
         pays_from: number of data sets from which training has paid for itself, infinite where it never does;
             None for a method that is not trained.
         n_unreferenced: fits, among those tried, on data sets that were to have no reference.
+        n_uncertified: the same, on data sets whose reference got no certificate.
     """
 
     scenario: str
@@ -42,6 +42,7 @@ class Finding:
     worst: tuple[str, float, float] | None
     pays_from: float | None = None
     n_unreferenced: int = 0
+    n_uncertified: int = 0
 
 
 class Judged(Protocol):

@@ -159,7 +159,12 @@ def worst(run: Run) -> Table:
     """Scores with a floor that lie furthest above it, one row a fit: its worst score."""
     scores = run.scores
     known = scores[np.isfinite(scores["floor"]) & (scores["metric"].map(kind_of) == "")]
-    known = known[~known["metric"].isin({"c2st"} | LABEL_NAMES)]
+    # Those of a classifier lie about 0.5, and so do their floors: their quotient says nothing.
+    ranked = {name for name in METRICS if METRICS[name].ideal == 0} - LABEL_NAMES
+    known = known[known["metric"].isin(ranked)]
+    # Where labels are exchangeable it counts the copies that a method leaves out, which is no fault.
+    exchangeable = set(scores["scenario"][scores["metric"].isin(LABEL_NAMES)])
+    known = known[~(known["scenario"].isin(exchangeable) & (known["metric"] == "kl_to_reference"))]
     typical = known.assign(size=known["floor"].abs()).groupby(["scenario", "metric", "parameter"])["size"]
     table = known.assign(floor=typical.transform("mean"), size=known["value"].abs())
     table = table[table["floor"] > 0]
@@ -183,7 +188,7 @@ def worst(run: Run) -> Table:
         table,
         sorted_by="-ratio",
         note="One row a fit: the score that lies the most floors away from ideal. "
-        f"The floor is its mean over the scenario's data sets. At most {MAX_WORST} fits.",
+        f"The floor is its mean over the scenario’s fits. At most {MAX_WORST} fits.",
         empty="No score has a floor, so nothing can be ranked.",
     )
 

@@ -152,7 +152,8 @@ POSTERIOR_METRICS = [
         definition=(
             "Kullback-Leibler divergence of the approximation from the posterior, for methods with a "
             "density: the mean log density ratio over reference draws, less the log evidence by bridge "
-            "sampling. It sees missing modes and thin tails."
+            "sampling. It sees missing modes and thin tails; where labels are exchangeable, also missing "
+            "copies, since the reference's draws are then spread over all K! of them."
         ),
         formula="E_ref[log p - log q] - log Z",
         unit="nats",

@@ -7,11 +7,12 @@ close
 biased
     Some judged aggregate is above its limit.
 failed
-    More than a fifth of the fits failed or timed out, or none was scored.
+    More than a fifth of the fits failed or timed out.
 unscored
     No data set had a certified reference.
 
-Failures count on all data sets, also on those without a reference, on which nothing else is judged.
+Failures count on all data sets, among all fits, also on those without a certified reference, on which
+nothing else is judged.
 
 Judged are the metrics with a ``close`` limit, which all methods have: mean_error_sd, log_sd_ratio,
 wasserstein1_sd, sliced_wasserstein, c2st, and excess_log_loss and total_variation of the memberships.
@@ -48,7 +49,9 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def verdict(summary: pd.DataFrame, n_scored: int, n_failed: int, n_unreferenced: int = 0) -> Verdict:
+def verdict(
+    summary: pd.DataFrame, n_scored: int, n_failed: int, n_unreferenced: int = 0, n_uncertified: int = 0
+) -> Verdict:
     """Judge one method in one scenario.
 
     Args:
@@ -56,10 +59,11 @@ def verdict(summary: pd.DataFrame, n_scored: int, n_failed: int, n_unreferenced:
         n_scored: number of data sets scored against a reference.
         n_failed: number of data sets whose fit failed or timed out.
         n_unreferenced: number of data sets fitted that were to have no reference.
+        n_uncertified: number of data sets fitted whose reference got no certificate.
     """
-    n_tried = n_scored + n_failed + n_unreferenced
+    n_tried = n_scored + n_failed + n_unreferenced + n_uncertified
     failures = (f"{n_failed} of {n_tried} fits failed",) if n_failed else ()
-    if n_failed and (n_failed / n_tried > MAX_FAILED_SHARE or n_scored + n_unreferenced == 0):
+    if n_failed and n_failed / n_tried > MAX_FAILED_SHARE:
         return Verdict("failed", failures)
     if n_scored == 0:
         return Verdict("unscored", ("no data set has a certified reference",))
@@ -90,11 +94,11 @@ def verdicts(scores: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
     Args:
         scores: the columns of scores.csv; those of data sets without a reference are passed over.
         status: the columns of status.csv; only methods named here are judged, in this order. Data sets
-            without a certified reference count neither for nor against a method, unless it failed.
+            without a certified reference are not scored; whether the method failed there counts.
 
     Returns:
-        A row for each scenario and method: n_scored, n_failed, n_unreferenced, verdict, reasons (joined by
-        "; ").
+        A row for each scenario and method: n_scored, n_failed, n_unreferenced, n_uncertified, verdict,
+        reasons (joined by "; ").
     """
     summary = aggregate(scores[has_reference(scores, status)])
     with_reference = has_reference(status, status)
@@ -106,10 +110,10 @@ def verdicts(scores: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
         n_failed = int(outcome.isin(["failed", "timeout"]).sum())
         n_scored = int(((outcome == "ok") & with_reference[here]).sum())
         n_unreferenced = int(((outcome == "ok") & ~with_reference[here]).sum())
-        judged = verdict(own, n_scored, n_failed, n_unreferenced)
-        counts = (n_scored, n_failed, n_unreferenced)
+        counts = (n_scored, n_failed, n_unreferenced, int((outcome == "uncertified").sum()))
+        judged = verdict(own, *counts)
         rows.append((scenario, method, *counts, judged.label, "; ".join(judged.reasons)))
-    columns = ["n_scored", "n_failed", "n_unreferenced", "verdict", "reasons"]
+    columns = ["n_scored", "n_failed", "n_unreferenced", "n_uncertified", "verdict", "reasons"]
     return pd.DataFrame(rows, columns=["scenario", "method", *columns])
 
 

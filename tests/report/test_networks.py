@@ -44,11 +44,17 @@ def test_the_sections_stand_in_the_page_and_its_navigation(html, page):
     assert len(html) < 5e6
 
 
+def test_the_first_screen_says_what_its_break_even_counts(html):
+    assert "· pays from" in html
+    assert "“Pays from 100”: training costs less than it saves from 100 data sets on." in html
+
+
 def test_a_run_without_networks_has_none_of_it(tmp_path):
     html = render_html(read_run(write_run(tmp_path / "plain")))
     page = Page(html)
     ids = {element.attributes.get("id") for element in page.root.all()}
     assert not ids & {*(anchor for anchor, _ in SECTIONS), "def-rank", "break-even-table"}
+    assert "Pays from" not in html
 
 
 def test_every_term_of_the_tables_is_defined(page):

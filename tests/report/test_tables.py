@@ -80,6 +80,23 @@ def test_the_worst_fits_come_first_one_row_a_fit(run: Run):
         assert float(row["ratio"]) == pytest.approx(abs(float(row["value"])) / float(row["floor"]), rel=1e-6)
 
 
+def test_the_worst_score_of_a_fit_is_none_of_a_classifier(run: Run):
+    own = run.scores[run.scores["metric"] == "sliced_wasserstein"]
+    at_floor = own.assign(value=own["floor"] * 0.9)
+    beside = own.assign(metric="c2st_auc", value=0.52, floor=0.5)
+    rows = _rows(tables.worst(replace(run, scores=pd.concat([at_floor, beside]))))
+    assert {row["metric"] for row in rows} == {"sliced_wasserstein"}
+
+
+def test_copies_that_a_method_leaves_out_make_no_worst_data_set(run: Run):
+    own = run.scores[run.scores["metric"] == "sliced_wasserstein"]
+    at_copy = own.assign(metric="kl_to_reference", value=900.0, floor=1.0)
+    labels = own[own["scenario"] == "gmm-ordered"].assign(metric="copies_visited", value=1 / 6, floor=np.nan)
+    rows = _rows(tables.worst(replace(run, scores=pd.concat([own, at_copy, labels]))))
+    found = {(row["scenario"], row["metric"]) for row in rows}
+    assert found == {("gmm-ordered", "sliced_wasserstein"), ("hmm-ordered", "kl_to_reference")}
+
+
 def test_every_fit_has_its_row_with_its_worst_parameter(run: Run):
     rows = _rows(tables.fits(run))
     status = run.status[~run.status["method"].str.startswith("reference")]

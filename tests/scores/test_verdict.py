@@ -72,6 +72,15 @@ def test_failures_count(n_failed, label):
     assert n_failed == 0 or f"{n_failed} of {20 + n_failed} fits failed" in found.reasons
 
 
+def test_failures_are_counted_among_all_fits_with_those_that_no_reference_can_score():
+    outcomes = ["ok"] * 5 + ["uncertified"] * 11 + ["failed"] * 4
+    rows = [("gmm", i, "m", outcome, "") for i, outcome in enumerate(outcomes)]
+    status = pd.DataFrame(rows, columns=["scenario", "dataset", "method", "status", "reason"])
+    found = verdicts(scores(5), status).iloc[0]
+    assert (found["n_scored"], found["n_failed"], found["n_uncertified"]) == (5, 4, 11)
+    assert found["verdict"] == "close" and found["reasons"].endswith("4 of 20 fits failed")
+
+
 def test_every_method_of_the_status_table_is_judged():
     status = pd.DataFrame(
         [("gmm", i, "m", "ok", "") for i in range(20)]
