@@ -62,7 +62,7 @@ class AmortizedFlowPsis(AmortizedMethod):
 
     name: ClassVar[str] = "amortized-flow-psis"
     network_of: ClassVar[str] = "amortized-flow"
-    proposals: int = 4000
+    proposals: int = 2000
     draws: int = 1000
 
     def __post_init__(self) -> None:
