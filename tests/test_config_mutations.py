@@ -29,7 +29,7 @@ WHOLE["scenarios"]["mine"] = {
     "separation": [1.0, 9.0],
     "n_obs": [9, 20],
 }
-WHOLE["methods"]["mixture-vi"] = {"components": 2, "rank": "full", "draws": 100}
+WHOLE["methods"]["mixture-vi"] = {"components": 2, "rank": "full", "draws": 100, "refine": True}
 ODD = [
     None,
     True,

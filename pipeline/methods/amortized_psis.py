@@ -1,15 +1,14 @@
 """The amortized posterior corrected by importance weights, and by Stan where these are not to be trusted."""
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float
 
 from pipeline.compilation import saved_compilation
 from pipeline.errors import UserError
+from pipeline.importance import accepted_pareto_k, resample
 from pipeline.methods import register
 from pipeline.methods.amortized import AmortizedMethod
 from pipeline.methods.base import Fit, Method, Task
@@ -20,30 +19,6 @@ from pipeline.timing import PhaseTime, Stopwatch
 
 if TYPE_CHECKING:
     from pipeline.amortized.posteriors import Posterior
-
-MAX_PARETO_K = 0.7
-
-
-def accepted_pareto_k(n_draws: int) -> float:
-    """Return the largest k-hat with which that many draws are enough: min(1 - 1 / log10 S, .7).
-
-    Vehtari, Simpson, Gelman, Yao and Gabry (2024), JMLR 25(72), section 3.2.
-    """
-    return min(1 - 1 / math.log10(n_draws), MAX_PARETO_K)
-
-
-def resample(
-    log_weights: Float[np.ndarray, " proposal"], n_draws: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Return indices of draws in proportion to their weights, in random order.
-
-    Systematic resampling (Douc, Cappe and Moulines 2005): a draw of share w comes floor(n w) or ceil(n w)
-    times, which adds less noise than independent picks and repeats no draw of a share under 1 / n.
-    """
-    share = np.cumsum(np.exp(log_weights - log_weights.max()))
-    places = (rng.uniform() + np.arange(n_draws)) / n_draws
-    index = np.searchsorted(share / share[-1], places, side="right")
-    return rng.permutation(np.minimum(index, len(log_weights) - 1))
 
 
 @register

@@ -1,36 +1,47 @@
-"""Variational inference with a mixture of Gaussians over Stan's own log density."""
+"""Variational inference with a mixture over Stan's own log density, refined for importance sampling."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+from jaxtyping import Float
 
+from pipeline.importance import accepted_pareto_k, resample, smoothed
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, MethodFailed, Task
 from pipeline.scenarios.checks import check_positive
 from pipeline.timing import Stopwatch
 
+if TYPE_CHECKING:
+    from pipeline.variational.mixture import Mixture
+
 PATHS_EACH = 4  # paths of Pathfinder run for every component; several may end in one place
+PROPOSALS_EACH = 4  # proposed for every draw that is kept
 
 
 @register
 @dataclass(frozen=True)
 class MixtureVi(Method):
-    """A mixture of M Gaussians that maximises the evidence lower bound (Bishop et al. 1998).
+    """A mixture of M Gaussians that maximises the evidence lower bound (Bishop et al. 1998), then refined.
 
     The bound holds the mixture's exact log density, stratified over components, which begin at Pathfinder's
-    paths. How the optimisation ends is said in ``pipeline.variational.optimise``.
+    paths. How the optimisation ends is said in ``pipeline.variational.optimise``. The mixture then becomes
+    one of t distributions that serves importance sampling (``pipeline.variational.refine``): as with
+    Pathfinder, the draws handed over are resampled by Pareto-smoothed weights, and the density is that of
+    the proposals. Where the weights cannot be trusted, draws and density are those of the best bound.
 
     Attributes:
         components: M.
         rank: full or mean-field covariance of the components.
         draws: from the mixture.
+        refine: whether to refine; else draws and density are those of the best bound.
     """
 
     name: ClassVar[str] = "mixture-vi"
     components: int = 2
     rank: Literal["full", "meanfield"] = "full"
     draws: int = 1000
+    refine: bool = True
     timeout_s: float = 600.0
 
     def __post_init__(self) -> None:
@@ -43,27 +54,54 @@ class MixtureVi(Method):
             check_positive(key, getattr(self, key))
 
     def fit(self, task: Task) -> Fit:
-        """Find starts, maximise the bound, draw."""
+        """Find starts, maximise the bound, refine, draw."""
         from pipeline.variational.optimise import maximise
         from pipeline.variational.starts import ends_of_paths, starting_mixture
         from pipeline.variational.target import StanTarget
 
+        is_full_rank = self.rank == "full"
         with Stopwatch() as watch:
             target = StanTarget(task.model, task.cores)
             paths = ends_of_paths(task, max(4, PATHS_EACH * self.components), self.timeout_s)
-            start = starting_mixture(target, paths, self.components, self.rank == "full", task.seed)
-            found = maximise(target, start, is_full_rank=self.rank == "full", seed=task.seed)
-            unconstrained = found.mixture.draw(self.draws, np.random.default_rng([task.seed, 1]))
+            start = starting_mixture(target, paths, self.components, is_full_rank, task.seed)
+            found = maximise(target, start, is_full_rank=is_full_rank, seed=task.seed)
+            if not found.converged:
+                raise MethodFailed(
+                    f"the bound still gained {found.gain:.3f} nats with {found.draws} draws a component"
+                )
+            rng = np.random.default_rng([task.seed, 1])
+            approximation, unconstrained, words = self._refined(task, found.mixture, rng)
             flat = task.model.constrain(unconstrained)
-        if not found.converged:
-            raise MethodFailed(
-                f"the bound still gained {found.gain:.3f} nats with {found.draws} draws a component"
-            )
         return Fit(
             flat[None],
             [watch.phase("infer")],
-            Approximation(found.mixture, unconstrained),
+            approximation,
             unconstrained=unconstrained[None],
             note=f"ELBO {found.elbo:.3f} (MCSE {found.mcse:.3f}), {found.draws} draws a component, "
-            f"{found.evaluations} evaluations",
+            f"{found.evaluations} evaluations{words}",
         )
+
+    def _refined(
+        self, task: Task, optimum: "Mixture", rng: np.random.Generator
+    ) -> tuple[Approximation, Float[np.ndarray, "draw dim"], str]:
+        """Return the density with draws from it, the draws to hand over, and what to say of them."""
+        from pipeline.variational.refine import refine
+
+        words = ""
+        if self.refine:
+            log_p, is_full_rank = task.model.log_density, self.rank == "full"
+            refined = refine(log_p, optimum, is_full_rank=is_full_rank, seed=task.seed)
+            words = f"; not refined: {refined.reason}"
+            if refined.mixture is not None:
+                raw = refined.mixture.draw(PROPOSALS_EACH * self.draws, rng)
+                log_weight, k_hat = smoothed(log_p(raw) - refined.mixture.log_density(raw))
+                words = f"; not refined: k-hat {k_hat:.2f}"
+                if k_hat < accepted_pareto_k(len(raw)):
+                    words = (
+                        f"; refined in {refined.rounds} rounds by {refined.gain:.3f} nats of KL(p || q), "
+                        f"k-hat {k_hat:.2f}, efficiency {refined.efficiency:.2f}"
+                    )
+                    chosen = resample(log_weight, self.draws, rng)
+                    return Approximation(refined.mixture, raw), raw[chosen], words
+        raw = optimum.draw(self.draws, rng)
+        return Approximation(optimum, raw), raw, words

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report.cells import short
+from pipeline.report.duels import duel
 from pipeline.report.inputs import Run
 from pipeline.report.scoring import METRICS, VERDICT_MEANINGS, Judgement, limit_share
 from pipeline.report.sentences import YARDSTICK, Finding, answer, join, method_sentence
@@ -134,6 +135,7 @@ def _finding(
         log_sd_ratio=by_metric.get("log_sd_ratio", math.nan),
         mean_log_sd_ratio=float(np.mean(own)) if own.size else math.nan,
         worst=None if worst is None else (METRICS[worst["metric"]].title, worst["value"], worst["limit"]),
+        duel=duel(scores, run.timings, scenario, method),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.report.cells import short
+from pipeline.report.duels import Duel, duel_sentence
 from pipeline.report.scoring import METRICS, VERDICT_WORDS
 
 YARDSTICK = "nuts"
@@ -29,6 +30,7 @@ class Finding:
             None for a method that is not trained.
         n_unreferenced: fits, among those tried, on data sets that were to have no reference.
         n_uncertified: the same, on data sets whose reference got no certificate.
+        duel: against the method that its cost must be worth; None for a method without one.
     """
 
     scenario: str
@@ -43,6 +45,7 @@ class Finding:
     pays_from: float | None = None
     n_unreferenced: int = 0
     n_uncertified: int = 0
+    duel: Duel | None = None
 
 
 class Judged(Protocol):
@@ -65,7 +68,8 @@ def method_sentence(method: str, findings: Sequence[Finding]) -> str:
     if method == YARDSTICK:
         parts = ["The yardstick, at its usual length and with its own seed.", *parts]
     else:
-        parts += [_speed(findings), _training(findings)]
+        duels = [finding.duel for finding in findings if finding.duel]
+        parts += [_speed(findings), duel_sentence(duels), _training(findings)]
     return " ".join(part for part in [*parts, _failures(findings)] if part)
 
 

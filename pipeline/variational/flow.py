@@ -27,7 +27,7 @@ WIDTH = 32  # hidden units of each layer's conditioner
 KNOTS = 8
 INTERVAL = 5.0  # standard deviations of the start; beyond, a spline is the identity
 MAX_NORM = 10.0  # of a gradient
-MEMORY = 0.98  # of the average over iterates: about fifty steps
+MEMORY = 0.9  # of the average over iterates: about ten steps
 CHUNK = 1000  # points in one call: other numbers would compile again
 
 
@@ -153,7 +153,11 @@ class Flow:
 
     def draw(self, n: int, rng: np.random.Generator) -> Float[np.ndarray, "n dim"]:
         """Return independent draws."""
-        return self._in_chunks(self.push, rng.standard_normal((n, len(self.mean))))
+        return self.push_all(rng.standard_normal((n, len(self.mean))))
+
+    def push_all(self, noise: Float[np.ndarray, "point dim"]) -> Float[np.ndarray, "point dim"]:
+        """Do what ``push`` does, for any number of points by one compiled function."""
+        return self._in_chunks(self.push, noise)
 
     def log_density(self, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, " draw"]:
         """Return the normalised log density at each row of x."""

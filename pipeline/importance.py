@@ -1,0 +1,46 @@
+"""Draws corrected by importance weights: smoothing, when to trust them, resampling."""
+
+import math
+import warnings
+
+import numpy as np
+from jaxtyping import Float
+
+MAX_PARETO_K = 0.7
+
+
+def accepted_pareto_k(n_draws: int) -> float:
+    """Return the largest k-hat with which that many draws are enough: min(1 - 1 / log10 S, .7).
+
+    Vehtari, Simpson, Gelman, Yao and Gabry (2024), JMLR 25(72), section 3.2.
+    """
+    return min(1 - 1 / math.log10(n_draws), MAX_PARETO_K)
+
+
+def smoothed(log_ratio: Float[np.ndarray, " draw"]) -> tuple[Float[np.ndarray, " draw"], float]:
+    """Return Pareto-smoothed log weights, whose exponentials sum to one, and k-hat.
+
+    Where the target rejects half of the draws or more, k-hat is infinite and all weights are the same.
+    """
+    import arviz as az  # costs most of a second
+
+    if np.isfinite(log_ratio).mean() <= 0.5:
+        return np.full(len(log_ratio), -math.log(len(log_ratio))), math.inf
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a large k-hat, which is handed on
+        log_weight, k_hat = az.psislw(log_ratio)
+    return np.asarray(log_weight) - np.logaddexp.reduce(log_weight), float(k_hat)
+
+
+def resample(
+    log_weights: Float[np.ndarray, " proposal"], n_draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return indices of draws in proportion to their weights, in random order.
+
+    Systematic resampling (Douc, Cappe and Moulines 2005): a draw of share w comes floor(n w) or ceil(n w)
+    times, which adds less noise than independent picks and repeats no draw of a share under 1 / n.
+    """
+    share = np.cumsum(np.exp(log_weights - log_weights.max()))
+    places = (rng.uniform() + np.arange(n_draws)) / n_draws
+    index = np.searchsorted(share / share[-1], places, side="right")
+    return rng.permutation(np.minimum(index, len(log_weights) - 1))
