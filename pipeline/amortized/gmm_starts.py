@@ -78,9 +78,7 @@ def _one_more(
     for j, extra in enumerate(extras):
         places.append(jnp.concatenate([mu[:, :j], extra[:, None], mu[:, j:]], axis=-1))
         left = (1 - EMPTY) * pi
-        shares.append(
-            jnp.concatenate([left[:, :j], jnp.full_like(left[:, :1], EMPTY), left[:, j:]], axis=-1)
-        )
+        shares.append(jnp.concatenate([left[:, :j], jnp.full_like(left[:, :1], EMPTY), left[:, j:]], axis=-1))
     return jnp.stack(shares, axis=1), jnp.stack(places, axis=1)
 
 

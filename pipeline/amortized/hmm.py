@@ -20,7 +20,6 @@ from pipeline.amortized.simulators import (
 )
 from pipeline.scenarios.hmm_ordered import HmmOrdered
 
-
 UNIT = 0.5  # of the prior's standard deviation: a smaller difference of means is a small one
 
 
@@ -121,7 +120,8 @@ class HmmSimulator(Simulator):
     ) -> Callable[[Float[Array, "dataset dim"]], tuple[Float[Array, " dataset"], Float[Array, " dataset"]]]:
         """Return the log prior plus the second-order expansion of the log likelihood, and the information.
 
-        The expansion is in the likelihood's own parameters. Differentiating the recursion as a whole takes twenty times as long.
+        The expansion is in the likelihood's own parameters: differentiating the recursion as a whole takes
+        twenty times as long.
         """
         half_precision = 0.5 * n_rep / self.scenario.sd**2
         at = _natural(theta)

@@ -141,7 +141,9 @@ class Network(eqx.Module):
                 split[:, 0], summarised.log_weights
             )
             prepared = prepared.pick(chosen)
-            around = jax.tree.map(lambda leaf: jax.vmap(lambda each, index: each[index])(leaf, chosen), around)
+            around = jax.tree.map(
+                lambda leaf: jax.vmap(lambda each, index: each[index])(leaf, chosen), around
+            )
         u, log_q = self.head.sample(prepared, n_draws, keys=split[:, 1])
         s, log_scale = newton.unwhiten(around, u)
         t, log_confine = confine(s)

@@ -2,7 +2,7 @@
 
 The same bijection as FlowJAX's ``RationalQuadraticSpline``, which the tests hold it to, over whole batches.
 Bins are the first axis and the bin of a value is picked by comparing with one knot after the other: that
-compiles to loops over the batch, which a CPU runs many at a time, where gathers and sums over ten bins do not.
+compiles to loops over the batch that a CPU runs many at a time, where gathers and sums over bins do not.
 """
 
 from typing import NamedTuple
@@ -65,7 +65,7 @@ def _bins(
 
 
 def unstack(x: Float[Array, "row *batch"]) -> list[Float[Array, "*batch"]]:
-    """Return the rows. (Indexing one after the other has a gradient that adds up as many whole arrays.)"""
+    """Return the rows, which by indexing would have a gradient that adds up as many whole arrays."""
     return [row[0] for row in jnp.split(x, len(x))]
 
 

@@ -117,9 +117,7 @@ def test_newton_steps_find_mode_and_curvature(amortized):
 
         def near(point):
             start = coordinates.inverse(point)[0]
-            return in_coordinates(
-                coordinates, simulator.log_joint_near(start, y, weight, observed.n_rep)
-            )
+            return in_coordinates(coordinates, simulator.log_joint_near(start, y, weight, observed.n_rep))
 
         start = coordinates.forward(theta)[0]
         found = jax.jit(lambda t: newton.climb(near, t, 25))(start)
