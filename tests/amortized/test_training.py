@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.amortized.budget import Budget
+from pipeline.amortized.checkpoints import FORMAT
 from pipeline.amortized.inference import Amortized
 from pipeline.amortized.network import Architecture
 from pipeline.amortized.simulators import get_simulator
@@ -96,8 +97,8 @@ def test_foreign_checkpoints_are_refused_with_the_reason(trained, tmp_path):
     with pytest.raises(UserError, match="cannot read"):
         load(simulator, ARCHITECTURE, tmp_path / "none.ckpt")
     old = tmp_path / "old.ckpt"
-    old.write_bytes(before.replace(b'"format": "3"', b'"format": "0"', 1))
-    with pytest.raises(UserError, match="versions format = '0', wanted '3'"):
+    old.write_bytes(before.replace(f'"format": "{FORMAT}"'.encode(), b'"format": "0"', 1))
+    with pytest.raises(UserError, match=f"versions format = '0', wanted '{FORMAT}'"):
         load(simulator, ARCHITECTURE, old)
     damaged = tmp_path / "damaged.ckpt"
     damaged.write_bytes(before[: len(before) // 2])
