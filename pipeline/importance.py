@@ -1,8 +1,12 @@
-"""Draws corrected by importance weights: smoothing, when to trust them, resampling."""
+"""Draws corrected by importance weights: smoothing, when to trust them, resampling.
+
+To be imported where it is used, before the clock starts: ArviZ takes most of a second.
+"""
 
 import math
 import warnings
 
+import arviz as az
 import numpy as np
 from jaxtyping import Float
 
@@ -20,12 +24,15 @@ def accepted_pareto_k(n_draws: int) -> float:
 def smoothed(log_ratio: Float[np.ndarray, " draw"]) -> tuple[Float[np.ndarray, " draw"], float]:
     """Return Pareto-smoothed log weights, whose exponentials sum to one, and k-hat.
 
-    Where the target rejects half of the draws or more, k-hat is infinite and all weights are the same.
+    Where the target rejects half of the draws or more, k-hat is infinite and the weights are not smoothed; a
+    rejected draw has none.
     """
-    import arviz as az  # costs most of a second
-
-    if np.isfinite(log_ratio).mean() <= 0.5:
+    is_there = np.isfinite(log_ratio)
+    if not is_there.any():
         return np.full(len(log_ratio), -math.log(len(log_ratio))), math.inf
+    log_ratio = np.where(is_there, log_ratio, -np.inf)
+    if is_there.mean() <= 0.5:
+        return log_ratio - np.logaddexp.reduce(log_ratio), math.inf
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a large k-hat, which is handed on
         log_weight, k_hat = az.psislw(log_ratio)

@@ -80,8 +80,10 @@ class Coordinates(eqx.Module):
         for d, unit in enumerate(self.units):
             column = x[..., d]
             if unit is not None:
-                log_share, log_g = _log_share(jnp.exp(column) / unit), column - jnp.log(unit)
-                column = jnp.exp(log_g) + log_share
+                log_g = column - jnp.log(unit)
+                g = jnp.exp(log_g)
+                log_share = _log_share(g)
+                column = g + log_share
                 log_stretch += log_g - log_share
             columns.append(column)
         return jnp.stack(columns, axis=-1), log_stretch

@@ -28,15 +28,11 @@ class SplineFlow(Head):
         self, u: Float[Array, "row draw dim"], context: Float[Array, "row context"]
     ) -> Float[Array, "row draw"]:
         """Return the log density of each draw."""
-        parameters = self.conditioner(self.conditioner.prepare(context), u)
+        parameters = self.conditioner(self.prepare(context), u)
         shift, log_scale, spline = _split(jnp.moveaxis(flat(parameters), 1, 0))
         each = flat(jnp.moveaxis(u, 2, 0))
         noise, log_slope = splines.forward(spline, (each - shift) * jnp.exp(-log_scale))
         return (log_slope - log_scale - 0.5 * (noise**2 + LOG_2PI)).sum(0).reshape(u.shape[:2])
-
-    def prepare(self, context: Float[Array, "row context"]) -> Prepared:
-        """Return what sampling needs of each context."""
-        return self.conditioner.prepare(context)
 
     def sample(
         self, prepared: Prepared, n_draws: int, *, keys: PRNGKeyArray

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pipeline.amortized.gmm_starts import starts
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import (
+    UNIT,
     Simulation,
     Simulator,
     expansion,
@@ -19,8 +20,6 @@ from pipeline.amortized.simulators import (
     real_to_ordered,
 )
 from pipeline.scenarios.gmm_ordered import GmmOrdered
-
-UNIT = 0.5  # of the prior's standard deviation: a smaller difference of means is a small one
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,10 @@ class Conditioner(eqx.Module):
 
     def prepare(self, context: Float[Array, "row context"]) -> Prepared:
         """Return what is the same for all draws of a row: biases, gains and output biases."""
-        flat = self.of_context(context).reshape(len(context), self.dim, -1)
-        flat = jnp.moveaxis(flat, 0, 2)[..., None]
-        bias, gain, out_bias = jnp.split(flat, [self.width, 2 * self.width], axis=1)
+        each = self.of_context(context).reshape(len(context), self.dim, -1)
+        bias, gain, out_bias = jnp.split(
+            jnp.moveaxis(each, 0, 2)[..., None], [self.width, 2 * self.width], axis=1
+        )
         return Prepared(bias, 1 + gain, out_bias)
 
     def __call__(
@@ -100,15 +101,17 @@ def _bounded(u: Array) -> Array:
 class Head(eqx.Module):
     """A normalised conditional density of u, a vector of the whitened parameters."""
 
+    conditioner: eqx.AbstractVar[Conditioner]
+
     @abc.abstractmethod
     def log_prob(
         self, u: Float[Array, "row draw dim"], context: Float[Array, "row context"]
     ) -> Float[Array, "row draw"]:
         """Return the log density of each draw, given its row's context."""
 
-    @abc.abstractmethod
     def prepare(self, context: Float[Array, "row context"]) -> Prepared:
         """Return what sampling needs of each context."""
+        return self.conditioner.prepare(context)
 
     @abc.abstractmethod
     def sample(

@@ -26,14 +26,10 @@ class MixtureDensity(Head):
         self, u: Float[Array, "row draw dim"], context: Float[Array, "row context"]
     ) -> Float[Array, "row draw"]:
         """Return the log density of each draw."""
-        parameters = self.conditioner(self.conditioner.prepare(context), u)
+        parameters = self.conditioner(self.prepare(context), u)
         each = flat(jnp.moveaxis(u, 2, 0))
         log_q = _log_mixture(each, *self._split(jnp.moveaxis(flat(parameters), 1, 0)))
         return log_q.sum(0).reshape(u.shape[:2])
-
-    def prepare(self, context: Float[Array, "row context"]) -> Prepared:
-        """Return what sampling needs of each context."""
-        return self.conditioner.prepare(context)
 
     def sample(
         self, prepared: Prepared, n_draws: int, *, keys: PRNGKeyArray

@@ -22,6 +22,7 @@ from pipeline.scenarios.base import Scenario
 from pipeline.scenarios.gmm_ordered import GmmOrdered
 from pipeline.scenarios.hmm_ordered import HmmOrdered
 
+UNIT = 0.5  # of the prior's standard deviation: a smaller difference of means is a small one
 ROWS_AT_ONCE = 4096  # data sets times draws in one evaluation of the log joint
 
 

@@ -57,14 +57,14 @@ def _bins(
     n_bins = len(logits)
     share = MIN_SHARE + (1 - MIN_SHARE * n_bins) * jax.nn.softmax(logits, axis=0)
     size = 2 * INTERVAL * share
-    sizes = unstack(size)
+    sizes = _unstack(size)
     ends = [jnp.full_like(sizes[0], -INTERVAL)]
     for k in range(n_bins - 1):
         ends.append(ends[-1] + sizes[k])
     return size, jnp.stack(ends)
 
 
-def unstack(x: Float[Array, "row *batch"]) -> list[Float[Array, "*batch"]]:
+def _unstack(x: Float[Array, "row *batch"]) -> list[Float[Array, "*batch"]]:
     """Return the rows, which by indexing would have a gradient that adds up as many whole arrays."""
     return [row[0] for row in jnp.split(x, len(x))]
 
@@ -72,7 +72,7 @@ def unstack(x: Float[Array, "row *batch"]) -> list[Float[Array, "*batch"]]:
 def _bin_at(spline: Spline, left_ends: Array, value: Array) -> tuple[Array, ...]:
     """Return the entries of the bin that holds the value."""
     # The first bin takes what lies below it: such values are replaced in the end.
-    entries = tuple(unstack(entry) for entry in spline)
+    entries = tuple(_unstack(entry) for entry in spline)
     found = tuple(entry[0] for entry in entries)
     for k in range(1, len(left_ends)):
         is_beyond = value >= left_ends[k]

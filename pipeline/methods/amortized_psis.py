@@ -8,7 +8,6 @@ import numpy as np
 
 from pipeline.compilation import saved_compilation
 from pipeline.errors import UserError
-from pipeline.importance import accepted_pareto_k, resample
 from pipeline.methods import register
 from pipeline.methods.amortized import AmortizedMethod
 from pipeline.methods.base import Fit, Method, Task
@@ -85,21 +84,21 @@ class _Ready(Method):
 
     def fit(self, task: Task) -> Fit:
         """Draw, weight, resample; or start NUTS."""
-        import arviz as az  # takes seconds to import
+        from pipeline.importance import accepted_pareto_k, resample, smoothed
 
         with Stopwatch() as infer:
             proposals = self.posterior.propose(task, self.proposals)
         with Stopwatch() as correct:
-            log_weights, pareto_k = az.psislw(proposals.log_p - proposals.log_q)
-            chosen = resample(np.asarray(log_weights), self.draws, np.random.default_rng(task.seed))
+            log_weights, pareto_k = smoothed(proposals.log_p - proposals.log_q)
+            chosen = resample(log_weights, self.draws, np.random.default_rng(task.seed))
             x, flat = self.posterior.hand_over(task, proposals.x[chosen])
         phases = [infer.phase("infer"), correct.phase("correct")]
         limit = accepted_pareto_k(self.proposals)
-        if float(pareto_k) < limit:
+        if pareto_k < limit:
             return Fit(flat[None], phases, unconstrained=x[None])
         nuts = Nuts()
         starts = task.model.by_name(flat[: nuts.chains])
         points = [{name: values[i] for name, values in starts.items()} for i in range(nuts.chains)]
         fit = nuts.fit(_Started(task.scenario, task.data, task.model, task.seed, task.cores, tuple(points)))
-        note = f"escalated to NUTS: Pareto k-hat {float(pareto_k):.2f}, accepted under {limit:.2f}"
+        note = f"escalated to NUTS: Pareto k-hat {pareto_k:.2f}, accepted under {limit:.2f}"
         return replace(fit, phases=[*phases, *fit.phases], note=note)

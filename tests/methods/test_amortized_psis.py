@@ -6,7 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.amortized.hosted import Proposals
-from pipeline.methods.amortized_psis import _Ready, accepted_pareto_k, resample
+from pipeline.importance import accepted_pareto_k, resample, smoothed
+from pipeline.methods.amortized_psis import _Ready
+
+
+def test_rejected_draws_have_no_weight_and_too_many_of_them_cannot_be_trusted():
+    log_ratio = np.where(np.arange(1000) % 4 == 0, -np.inf, np.random.default_rng(1).normal(size=1000))
+    log_weight, k_hat = smoothed(log_ratio)
+    assert np.isfinite(k_hat) and np.exp(log_weight).sum() == pytest.approx(1)
+    assert np.exp(log_weight[::4]).max() < 1e-12
+    few = np.where(np.arange(1000) % 4 == 0, log_ratio[1], np.nan)
+    log_weight, k_hat = smoothed(few)
+    assert k_hat == np.inf
+    chosen = resample(log_weight, 100, np.random.default_rng(1))
+    assert (chosen % 4 == 0).all()  # what NUTS is started from lies where the target is
 
 
 def test_the_limit_is_the_papers():
