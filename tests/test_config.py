@@ -71,7 +71,7 @@ def test_settings_reach_the_classes(tmp_path):
         (
             "nuts: {}",
             "nuts: {}\n  amortized-flow: {}\n  amortized-flow-psis: {draws: 5000}",
-            r"mine\.yaml:10: methods\.amortized-flow-psis: draws: found 5000; it must be 1 to 4000",
+            r"mine\.yaml:10: methods\.amortized-flow-psis: draws: found 5000; it must be 1 to 2000",
         ),
         (
             "nuts: {}",
