@@ -86,8 +86,7 @@ def make_overview(
             finding = replace(finding, pays_from=pays_from.get((scenario, method)))
             findings.append(finding)
             facts = tuple(_facts(judgement, finding))
-            gist = "not run" if judgement is None else _gist(finding)
-            cells.append(OverviewCell(scenario, finding.label, gist, facts))
+            cells.append(OverviewCell(scenario, finding.label, _gist(finding), facts))
         sentence = method_sentence(method, findings)
         rows.append(OverviewRow(method, tuple(findings), tuple(cells), sentence))
     used = {cell.verdict for row in rows for cell in row.cells}
@@ -107,7 +106,7 @@ def _finding(
     run: Run, judgement: Judgement | None, speedups: pd.DataFrame, scenario: str, method: str
 ) -> Finding:
     if judgement is None:
-        return Finding(scenario, "unscored", 0, 0, None, math.nan, math.nan, math.nan, None)
+        return Finding(scenario, "absent", 0, 0, None, math.nan, math.nan, math.nan, None)
     row = speedups[
         (speedups["scenario"] == scenario)
         & (speedups["method"] == method)

@@ -22,6 +22,7 @@ VERDICT_WORDS = {
     "biased": "biased",
     "failed": "failed",
     "unscored": "not scored",
+    "absent": "not run",
 }
 VERDICT_MEANINGS = {
     "indistinguishable": f"every judged score within {NOISE_SE:g} standard errors of its floor and "
@@ -29,7 +30,8 @@ VERDICT_MEANINGS = {
     "close": f"every judged score within its limit; at most {MAX_FAILED_SHARE:.0%} of the fits failed",
     "biased": "some judged score beyond its limit",
     "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed",
-    "unscored": "not run, or no data set had a certified reference",
+    "unscored": "no data set had a certified reference",
+    "absent": "the method was not run on the scenario",
 }
 
 

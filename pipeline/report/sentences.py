@@ -11,6 +11,7 @@ from pipeline.report.scoring import METRICS, VERDICT_WORDS
 
 YARDSTICK = "nuts"
 _GOOD = ("indistinguishable", "close")
+_UNJUDGED = frozenset({"unscored", "absent"})
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Finding:
 
     Attributes:
         scenario: its name.
-        label: the verdict.
+        label: the verdict, or "absent" where the method was not run.
         n_tried, n_failed: fits, and how many failed.
         speedup: by wall time, its low and its high (NaN for a single data set); None where unknown.
         mean_error: root mean square error of posterior means, in sds; NaN where unknown.
@@ -78,10 +79,10 @@ def answer(methods: Sequence[Judged]) -> str:
     rivals = [row for row in methods if row.method != YARDSTICK]
     if not rivals:
         return "This run compares no approximation with NUTS."
-    judged = [row for row in rivals if any(finding.label != "unscored" for finding in row.findings)]
+    judged = [row for row in rivals if any(finding.label not in _UNJUDGED for finding in row.findings)]
     if not judged:
         return "No approximation could be judged, because nothing could be scored."
-    labels = {row.method: {finding.label for finding in row.findings} - {"unscored"} for row in judged}
+    labels = {row.method: {finding.label for finding in row.findings} - _UNJUDGED for row in judged}
     exact = [row for row in judged if labels[row.method] == {"indistinguishable"}]
     near = [row for row in judged if labels[row.method] <= {*_GOOD} and row not in exact]
     rest = [row for row in judged if row not in exact and row not in near]
@@ -111,8 +112,9 @@ def _with_speed(rows: Sequence[Judged]) -> str:
         remarks = [f"{span} times as fast"] if span else []
         if any(finding.pays_from is not None for finding in row.findings):
             remarks.append("once trained")
-        if unscored := [finding.scenario for finding in row.findings if finding.label == "unscored"]:
-            remarks.append(f"not scored on {join(unscored)}")
+        for label in ("unscored", "absent"):
+            if names := [finding.scenario for finding in row.findings if finding.label == label]:
+                remarks.append(f"{VERDICT_WORDS[label]} on {join(names)}")
         texts.append(f"{row.method} ({', '.join(remarks)})" if remarks else row.method)
     return join(texts)
 

@@ -116,7 +116,7 @@ def _glyph(body: str) -> Markup:
     )
 
 
-# A full disc, a half disc, a triangle, a cross, an empty ring: told apart without colour.
+# A full disc, a half disc, a triangle, a cross, an empty ring, a dash: told apart without colour.
 VERDICT_GLYPHS = {
     "indistinguishable": _glyph('<circle r="5.5" fill="#009e73"/>'),
     "close": _glyph(
@@ -128,6 +128,7 @@ VERDICT_GLYPHS = {
     "unscored": _glyph(
         '<circle r="4.75" fill="none" stroke="#6e7781" stroke-width="1.5" stroke-dasharray="2 2"/>'
     ),
+    "absent": _glyph('<path d="M-4,0H4" stroke="#6e7781" stroke-width="1.5"/>'),
 }
 
 STATUS_GLYPHS = {

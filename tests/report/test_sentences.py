@@ -43,6 +43,8 @@ class Row:
         ([replace(FINE, label="failed", n_failed=20, speedup=None, mean_error=math.nan)],
          "Too many failures on a. 20 of 20 fits failed."),
         ([replace(FINE, label="unscored", n_tried=0, speedup=None)], "Not scored on a."),
+        ([FINE, replace(FINE, scenario="b", label="absent", n_tried=0, speedup=None)],
+         "Indistinguishable on a; not run on b. 10 times as fast as NUTS."),
         ([replace(FINE, pays_from=350.0)],
          "Indistinguishable on a. 10 times as fast as NUTS. "
          "Training has paid for itself from 350 data sets on."),
@@ -70,6 +72,9 @@ def test_the_yardstick_has_no_speedup_over_itself():
         ([Row("flow", (replace(FINE, pays_from=9.0), UNSCORED))],
          "Indistinguishable from certified NUTS wherever it was scored: "
          "flow (10 times as fast, once trained, not scored on b)."),
+        ([Row("flow", (FINE, UNSCORED, replace(UNSCORED, scenario="c", label="absent")))],
+         "Indistinguishable from certified NUTS wherever it was scored: "
+         "flow (10 times as fast, not scored on b, not run on c)."),
         ([Row("nuts", (FINE,)), Row("laplace", (replace(FINE, label="unscored"),))],
          "No approximation could be judged, because nothing could be scored."),
         ([Row("laplace", (FINE,)), Row("advi", (NARROW,))],
