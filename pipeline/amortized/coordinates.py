@@ -53,52 +53,63 @@ class Coordinates(eqx.Module):
     ) -> tuple[Float[Array, "*batch dim"], Float[Array, "*batch"]]:
         """Return t and log |dt/dx|."""
         center, scale = jax.lax.stop_gradient((self.center, self.scale))
-        v, log_stretch = self._from_logs(x)
+        v, log_stretches = self._from_logs(x)
         r = (v - center) / scale
         log_root = jnp.log1p((r / self._knee(r)) ** 2)
         t = r * jnp.exp(-0.25 * log_root)
-        return t, (_log_slope(log_root) - jnp.log(scale)).sum(-1) + log_stretch
+        return t, (_log_slope(log_root) - jnp.log(scale) + log_stretches).sum(-1)
 
     def inverse(
         self, t: Float[Array, "*batch dim"]
     ) -> tuple[Float[Array, "*batch dim"], Float[Array, "*batch"]]:
         """Return x and log |dx/dt|."""
+        x, log_slopes = self.inverse_elements(t)
+        return x, log_slopes.sum(-1)
+
+    def inverse_elements(
+        self, t: Float[Array, "*batch dim"]
+    ) -> tuple[Float[Array, "*batch dim"], Float[Array, "*batch dim"]]:
+        """Return x and, for each element by itself, log dx/dt."""
         center, scale = jax.lax.stop_gradient((self.center, self.scale))
         # t^4 (1 + (r / knee)^2) = r^4 is quadratic in r^2; with q = (t / knee)^2 it has this positive root.
         q = (t / self._knee(t)) ** 2
         r = t * jnp.sqrt(0.5 * q + jnp.sqrt(1 + 0.25 * q**2))
         log_root = jnp.log1p((r / self._knee(t)) ** 2)
-        x, log_stretch = self._to_logs(center + scale * r)
-        return x, (jnp.log(scale) - _log_slope(log_root)).sum(-1) - log_stretch
+        x, log_stretches = self._to_logs(center + scale * r)
+        return x, jnp.log(scale) - _log_slope(log_root) - log_stretches
 
     def _knee(self, sign: Float[Array, "*batch dim"]) -> Float[Array, "*batch dim"]:
         return jax.lax.stop_gradient(jnp.where(sign < 0, self.knee_left, self.knee_right))
 
-    def _from_logs(self, x: Float[Array, "*batch dim"]) -> tuple[Array, Float[Array, "*batch"]]:
-        """Return v and log |dv/dx|."""
-        columns, log_stretch = [], jnp.zeros(x.shape[:-1], x.dtype)
+    def _from_logs(self, x: Float[Array, "*batch dim"]) -> tuple[Array, Array]:
+        """Return v and, for each element, log dv/dx."""
+        columns, log_stretches = [], []
         for d, unit in enumerate(self.units):
             column = x[..., d]
+            log_stretch = jnp.zeros_like(column)
             if unit is not None:
                 log_g = column - jnp.log(unit)
                 g = jnp.exp(log_g)
                 log_share = _log_share(g)
                 column = g + log_share
-                log_stretch += log_g - log_share
+                log_stretch = log_g - log_share
             columns.append(column)
-        return jnp.stack(columns, axis=-1), log_stretch
+            log_stretches.append(log_stretch)
+        return jnp.stack(columns, axis=-1), jnp.stack(log_stretches, axis=-1)
 
-    def _to_logs(self, v: Float[Array, "*batch dim"]) -> tuple[Array, Float[Array, "*batch"]]:
-        """Return x and log |dv/dx|."""
-        columns, log_stretch = [], jnp.zeros(v.shape[:-1], v.dtype)
+    def _to_logs(self, v: Float[Array, "*batch dim"]) -> tuple[Array, Array]:
+        """Return x and, for each element, log dv/dx."""
+        columns, log_stretches = [], []
         for d, unit in enumerate(self.units):
             column = v[..., d]
+            log_stretch = jnp.zeros_like(column)
             if unit is not None:
                 g = jax.nn.softplus(column)
-                log_stretch += jnp.log(g) - _log_share(g)
+                log_stretch = jnp.log(g) - _log_share(g)
                 column = jnp.log(g) + jnp.log(unit)
             columns.append(column)
-        return jnp.stack(columns, axis=-1), log_stretch
+            log_stretches.append(log_stretch)
+        return jnp.stack(columns, axis=-1), jnp.stack(log_stretches, axis=-1)
 
 
 def _log_share(g: Float[Array, "*batch"]) -> Float[Array, "*batch"]:

@@ -15,10 +15,11 @@ MIN_PIVOT = 0.1  # the precision of a standard normal prior is 1
 MAX_STEP = 1.0
 
 Matrix = list[list[Array]]
-# The log density, and a function whose Hessian is minus the information: products of scores, and the prior.
-LogDensity = Callable[
-    [Float[Array, "dataset dim"]], tuple[Float[Array, " dataset"], Float[Array, " dataset"]]
-]
+# Parameters and log slopes by coordinates in which the prior is about standard normal, element by element.
+Inverse = Callable[[Float[Array, "dataset dim"]], tuple[Float[Array, "dataset dim"], Array]]
+# The log joint of parameters, and a function whose Hessian is minus the information of the data.
+LogJoint = Callable[[Float[Array, "dataset dim"]], tuple[Float[Array, " dataset"], Float[Array, " dataset"]]]
+LogJointNear = Callable[[Float[Array, "dataset dim"]], LogJoint]
 
 
 class Expansion(NamedTuple):
@@ -39,7 +40,8 @@ class Expansion(NamedTuple):
 
 
 def climb(
-    log_density_near: Callable[[Float[Array, "dataset dim"]], LogDensity],
+    log_joint_near: LogJointNear,
+    inverse: Inverse,
     start: Float[Array, "dataset dim"],
     n_steps: int,
     bound: float = 4.0,
@@ -47,16 +49,17 @@ def climb(
     """Take Newton steps from `start` and return the expansion at their end.
 
     Args:
-        log_density_near: takes one point for each data set, in coordinates of scale one, and returns a
-            function with the log density's gradient and Hessian there.
-        start: one point for each data set.
+        log_joint_near: takes parameters, a vector for each data set, and returns a function with the log
+            joint's gradient and Hessian there.
+        inverse: from the coordinates to the parameters.
+        start: one point for each data set, in coordinates, as all that follows.
         n_steps: how many steps are taken.
         bound: no point leaves the cube from minus to plus this.
     """
     point = jnp.clip(start, -bound, bound)
 
     def advance(point: Array, _: None) -> tuple[Array, Expansion]:
-        expansion = expand(log_density_near(point), point)
+        expansion = expand(log_joint_near, inverse, point)
         return jnp.clip(point + expansion.step, -bound, bound), expansion
 
     # A loop, because an expansion is much code to compile.
@@ -64,24 +67,15 @@ def climb(
     return jax.tree.map(lambda leaf: leaf[-1], expansions)
 
 
-def expand(log_density: LogDensity, point: Float[Array, "dataset dim"]) -> Expansion:
-    """Return the expansion at a point; where the curvature is not positive, the information replaces it."""
-    one, zero = jnp.ones(len(point), point.dtype), jnp.zeros(len(point), point.dtype)
+def expand(log_joint_near: LogJointNear, inverse: Inverse, point: Float[Array, "dataset dim"]) -> Expansion:
+    """Return the expansion at a point.
 
-    def gradients_of(t: Float[Array, "dataset dim"]) -> tuple[Array, Array]:
-        _, pull_back = jax.vjp(log_density, t)
-        return pull_back((one, zero))[0].T, pull_back((zero, one))[0].T
-
-    # Data sets do not depend on each other, so one direction serves all of them.
-    directions = jnp.broadcast_to(jnp.eye(point.shape[1])[:, None], (point.shape[1], *point.shape))
-    gradients, hessians = jax.vmap(
-        lambda v: jax.jvp(gradients_of, (point,), (v.astype(point.dtype),)), out_axes=(None, 0)
-    )(directions)
-    gradient = jnp.nan_to_num(gradients[0], posinf=0, neginf=0)
-    precision, information = (-jnp.nan_to_num(hessian, posinf=0, neginf=0) for hessian in hessians)
+    Where the curvature is not positive, the information of data and prior replaces it.
+    """
+    dim = point.shape[1]
+    gradient, precision, information = _derivatives(log_joint_near, inverse, point)
     factor, is_positive = _factorise(precision)
     instead, _ = _factorise(information)
-    dim = point.shape[1]
     factor = [[jnp.where(is_positive, factor[i][j], instead[i][j]) for j in range(dim)] for i in range(dim)]
     scaled_gradient = _forward(factor, list(gradient))
     step = _backward(factor, scaled_gradient)
@@ -94,6 +88,55 @@ def expand(log_density: LogDensity, point: Float[Array, "dataset dim"]) -> Expan
         * jnp.exp(-log_decrement)[:, None, None],
         log_decrement,
     )
+
+
+def _derivatives(
+    log_joint_near: LogJointNear, inverse: Inverse, point: Float[Array, "dataset dim"]
+) -> tuple[Float[Array, "dim dataset"], Float[Array, "dim dim dataset"], Float[Array, "dim dim dataset"]]:
+    """Return the gradient, minus the Hessian, and the information in coordinates, by the chain rule.
+
+    Each coordinate is a function of one parameter, so that its derivatives take one pass for all: to take
+    those of the whole at once costs three times as much.
+    """
+    ones = jnp.ones_like(point)
+
+    def log_slopes(t: Float[Array, "dataset dim"]) -> tuple[Array, Array, Array]:
+        (x, log_slope), (_, change) = jax.jvp(inverse, (t,), (ones,))
+        return change, x, log_slope
+
+    (bend, x, log_slope), (bend_change, _, _) = jax.jvp(log_slopes, (point,), (ones,))
+    # Without the barrier, XLA would compute all this again for each of the many values that follow from it.
+    x, slope, bend, bend_change = jax.lax.optimization_barrier(
+        (x, jnp.exp(log_slope).T, bend.T, bend_change.T)
+    )
+    gradient, hessian, scores = _derivatives_by_parameters(log_joint_near(x), x)
+    both = slope[:, None] * slope[None]
+    of_prior = jnp.eye(len(slope), dtype=point.dtype)[..., None]
+    # The log slope is part of the density; a slope's own change is the slope times the bend.
+    curvature = both * hessian + of_prior * (slope * bend * gradient + bend_change)
+    return (
+        jnp.nan_to_num(slope * gradient + bend, posinf=0, neginf=0),
+        -jnp.nan_to_num(curvature, posinf=0, neginf=0),
+        of_prior - jnp.nan_to_num(both * scores, posinf=0, neginf=0),
+    )
+
+
+def _derivatives_by_parameters(
+    log_joint: LogJoint, x: Float[Array, "dataset dim"]
+) -> tuple[Float[Array, "dim dataset"], Float[Array, "dim dim dataset"], Float[Array, "dim dim dataset"]]:
+    """Return the gradient and the Hessian of the first value, and the Hessian of the second."""
+    one, zero = jnp.ones(len(x), x.dtype), jnp.zeros(len(x), x.dtype)
+
+    def gradients_of(x: Float[Array, "dataset dim"]) -> tuple[Array, Array]:
+        _, pull_back = jax.vjp(log_joint, x)
+        return pull_back((one, zero))[0].T, pull_back((zero, one))[0].T
+
+    # Data sets do not depend on each other, so one direction serves all of them.
+    directions = jnp.broadcast_to(jnp.eye(x.shape[1], dtype=x.dtype)[:, None], (x.shape[1], *x.shape))
+    gradients, hessians = jax.vmap(lambda v: jax.jvp(gradients_of, (x,), (v,)), out_axes=(None, 0))(
+        directions
+    )
+    return gradients[0], *hessians
 
 
 def log_evidence_beyond(expansion: Expansion) -> Float[Array, " dataset"]:

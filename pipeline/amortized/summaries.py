@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from pipeline.amortized.coordinates import Coordinates
 from pipeline.amortized.host import HostSimulator
 from pipeline.amortized.layers import Dense, Mlp, Standardise
-from pipeline.amortized.newton import Expansion, LogDensity, climb, log_evidence_beyond
+from pipeline.amortized.newton import Expansion, LogJoint, climb, log_evidence_beyond
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import Simulator
 
@@ -248,20 +248,11 @@ class Summary(eqx.Module):
 
         points, weights, n_rep = repeated(points), repeated(weights), jnp.repeat(observed.n_rep, count)
 
-        def log_density_near(point: Float[Array, "dataset dim"]) -> LogDensity:
-            theta, _ = self.coordinates.inverse(point)
-            log_joint_near = simulator.log_joint_near(theta, points, weights, n_rep)
-
-            def log_density(t: Float[Array, "dataset dim"]) -> tuple[Array, Array]:
-                theta, log_jacobian = self.coordinates.inverse(t)
-                log_p, information = log_joint_near(theta)
-                # In these coordinates the prior is nearly standard normal.
-                return log_p + log_jacobian, information - 0.5 * (t**2).sum(-1)
-
-            return log_density
+        def log_joint_near(theta: Float[Array, "dataset dim"]) -> LogJoint:
+            return simulator.log_joint_near(theta, points, weights, n_rep)
 
         start = self.coordinates.forward(theta.reshape(-1, simulator.dim))[0]
-        expansions = climb(log_density_near, start, self.newton_steps)
+        expansions = climb(log_joint_near, self.coordinates.inverse_elements, start, self.newton_steps)
         theta, log_jacobian = self.coordinates.inverse(expansions.point)
         height = simulator.log_joint(theta, points, weights, n_rep) + log_jacobian
         log_evidence = (height + log_evidence_beyond(expansions)).reshape(-1, count)
