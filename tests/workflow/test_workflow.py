@@ -17,9 +17,10 @@ import xarray as xr
 from pipeline.posterior_io import read_numbers
 
 ROOT = Path(__file__).parents[2]
+# With this seed the references take seconds; where posteriors are hard, they are repeated at greater length.
 CONFIG = """\
 run: tiny
-seed: 3
+seed: 4
 scenarios:
   gmm-ordered: {n_datasets: 2}
   hmm-ordered: {n_datasets: 2}
@@ -223,7 +224,8 @@ def test_killed_and_resumed_on_one_core_gives_the_same_numbers(finished, tmp_pat
     process.wait()
     assert finished_piece.exists()
     written = finished_piece.stat().st_mtime_ns
-    resumed = subprocess.Popen(command("--cores", "1"), cwd=project, env=environment(project))
+    scores = "results/tiny/scores.csv"
+    resumed = subprocess.Popen(command("--cores", "1", scores), cwd=project, env=environment(project))
     job_output = project / "results/tiny/fits" / finished_piece.parent.parent.name
     while finished_piece.exists():
         # Until its job ends and removes it, the piece stays as it was: it is not made again.
@@ -244,10 +246,10 @@ def test_killed_and_resumed_on_one_core_gives_the_same_numbers(finished, tmp_pat
             one = xr.load_dataset(file, group=group, engine="h5netcdf")
             other = xr.load_dataset(project / relative, group=group, engine="h5netcdf")
             xr.testing.assert_identical(one, other)
-    expected = pd.read_csv(finished / "results/tiny/scores.csv")
+    expected = pd.read_csv(finished / scores)
     pd.testing.assert_frame_equal(
         expected[expected.scenario == "gmm-ordered"].reset_index(drop=True),
-        pd.read_csv(project / "results/tiny/scores.csv"),
+        pd.read_csv(project / scores),
     )
 
 
