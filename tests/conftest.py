@@ -22,8 +22,6 @@ settings.load_profile("suite")
 # Networks of one architecture compile many times over in these tests; processes that they start inherit this.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(user_cache_path("latentbench-tests") / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
-# Compiling costs more than running them: less optimised code takes six sevenths of it.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,8 @@ def data_sets(subject):
 @pytest.mark.slow  # compiles the network twice
 def test_draws_are_those_that_users_get(subject):
     seeds = range(100, 100 + N)
-    found = subject.answer(data_sets(subject), 50, seeds)
-    wanted = subject.amortized.draw(subject.amortized.encode(data_sets(subject)), 50, seeds)
+    found = subject.answer(data_sets(subject), 200, seeds)
+    wanted = subject.amortized.draw(subject.amortized.encode(data_sets(subject)), 200, seeds)
     assert found.theta == pytest.approx(wanted.theta, rel=1e-4, abs=1e-4)
     assert found.log_q == pytest.approx(wanted.log_q, rel=1e-3, abs=1e-3)
 
