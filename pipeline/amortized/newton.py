@@ -105,10 +105,7 @@ def _derivatives(
         return change, x, log_slope
 
     (bend, x, log_slope), (bend_change, _, _) = jax.jvp(log_slopes, (point,), (ones,))
-    # Without the barrier, XLA would compute all this again for each of the many values that follow from it.
-    x, slope, bend, bend_change = jax.lax.optimization_barrier(
-        (x, jnp.exp(log_slope).T, bend.T, bend_change.T)
-    )
+    slope, bend, bend_change = jnp.exp(log_slope).T, bend.T, bend_change.T
     gradient, hessian, scores = _derivatives_by_parameters(log_joint_near(x), x)
     both = slope[:, None] * slope[None]
     of_prior = jnp.eye(len(slope), dtype=point.dtype)[..., None]

@@ -184,8 +184,7 @@ def test_draws_come_with_their_density_and_follow_the_seed(amortized):
     observed = amortized.encode(data_sets)
     draws = amortized.draw(observed, 200, [1, 2, 3])  # as many as other files compile for
     assert draws.theta.shape == (3, 200, amortized.simulator.dim)
-    log_q = amortized.log_density(observed, draws.theta)
-    np.testing.assert_allclose(log_q[:, :40], draws.log_q[:, :40], atol=0.05)
+    np.testing.assert_allclose(amortized.log_density(observed, draws.theta), draws.log_q, atol=0.05)
     again = amortized.draw(observed, 200, [1, 2, 3])
     np.testing.assert_array_equal(draws.theta, again.theta)
     other = amortized.draw(observed, 200, [1, 2, 4])
@@ -193,7 +192,7 @@ def test_draws_come_with_their_density_and_follow_the_seed(amortized):
     assert not np.array_equal(draws.theta[2], other.theta[2])
     # A data set's draws do not depend on its neighbours.
     alone = amortized.draw(amortized.encode(data_sets[1:2]), 200, [2])
-    np.testing.assert_allclose(alone.theta[0, :40], draws.theta[1, :40], atol=2e-2)
+    np.testing.assert_allclose(alone.theta[0], draws.theta[1], atol=2e-2)
 
 
 def test_density_integrates_to_one_by_importance_sampling(amortized):

@@ -224,8 +224,7 @@ def test_killed_and_resumed_on_one_core_gives_the_same_numbers(finished, tmp_pat
     process.wait()
     assert finished_piece.exists()
     written = finished_piece.stat().st_mtime_ns
-    scores = "results/tiny/scores.csv"
-    resumed = subprocess.Popen(command("--cores", "1", scores), cwd=project, env=environment(project))
+    resumed = subprocess.Popen(command("--cores", "1"), cwd=project, env=environment(project))
     job_output = project / "results/tiny/fits" / finished_piece.parent.parent.name
     while finished_piece.exists():
         # Until its job ends and removes it, the piece stays as it was: it is not made again.
@@ -246,10 +245,10 @@ def test_killed_and_resumed_on_one_core_gives_the_same_numbers(finished, tmp_pat
             one = xr.load_dataset(file, group=group, engine="h5netcdf")
             other = xr.load_dataset(project / relative, group=group, engine="h5netcdf")
             xr.testing.assert_identical(one, other)
-    expected = pd.read_csv(finished / scores)
+    expected = pd.read_csv(finished / "results/tiny/scores.csv")
     pd.testing.assert_frame_equal(
         expected[expected.scenario == "gmm-ordered"].reset_index(drop=True),
-        pd.read_csv(project / scores),
+        pd.read_csv(project / "results/tiny/scores.csv"),
     )
 
 
