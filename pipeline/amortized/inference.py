@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
+from pipeline.amortized.compiling import compiler_options
 from pipeline.amortized.host import HostSimulator
 from pipeline.amortized.network import Network
 from pipeline.amortized.observations import Observations, encode
@@ -68,6 +69,14 @@ class Amortized:
             theta, log_q = self._draw(summarised, jnp.asarray(padded), n_draws)
             parts.append((np.asarray(theta)[:used], np.asarray(log_q)[:used]))
         return Draws(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def context(self, observed: Observations) -> Float[np.ndarray, "dataset context"]:
+        """Return what the summary network hands to the posterior's head, as one vector a data set."""
+        parts = [
+            np.asarray(self._summarise(batch).context)[:used]
+            for batch, used, _ in _batches(observed, range(len(observed.n_obs)))
+        ]
+        return np.concatenate(parts)
 
     def infer(
         self, observed: Observations, n_draws: int, seeds: Sequence[int]
@@ -132,7 +141,7 @@ def compiled(network: Network, function: Callable, n_static: int = 0) -> Callabl
 
     Args:
         network: it.
-        function: of a network and other arguments.
+        function: of a network and other arguments, the first of which have a leading axis for the data set.
         n_static: so many of its last arguments are plain values to compile for, and not arrays.
     """
     arrays, rest = eqx.partition(network, eqx.is_array)
@@ -141,10 +150,13 @@ def compiled(network: Network, function: Callable, n_static: int = 0) -> Callabl
     def of_leaves(leaves: list[Array], arguments: tuple, static: tuple) -> Any:
         return function(eqx.combine(jax.tree.unflatten(structure, leaves), rest), *arguments, *static)
 
-    jitted = jax.jit(of_leaves, static_argnums=2)
+    one = jax.jit(of_leaves, static_argnums=2)
+    many = jax.jit(of_leaves, static_argnums=2, compiler_options=compiler_options("much"))
 
     def call(*arguments: Any) -> Any:
         first_static = len(arguments) - n_static
+        # For a single data set these options gain nothing.
+        jitted = one if len(jax.tree.leaves(arguments[0])[0]) == 1 else many
         return jitted(leaves, arguments[:first_static], arguments[first_static:])
 
     return call

@@ -10,6 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from pipeline.amortized import newton
+from pipeline.amortized.compiling import compiler_options
 from pipeline.amortized.coordinates import Coordinates, confine, release
 from pipeline.amortized.flows import SplineFlow
 from pipeline.amortized.heads import Head
@@ -167,17 +168,24 @@ def initial_network(
 
     Fixed scales are taken from examples, which a scenario in JAX draws by itself.
     """
+    options = compiler_options("once")
+    build = eqx.filter_jit(build_network, compiler_options=options)  # pyright: ignore[reportCallIssue]
+    return build(simulator, architecture, jr.key(seed), examples)
 
-    @eqx.filter_jit
-    def build(key: PRNGKeyArray, examples: Simulation | None) -> Network:
-        if examples is None:
-            assert isinstance(simulator, Simulator)
-            keys = jr.split(key, 5)
-            theta = simulator.prior(N_EXAMPLES, key=keys[0])
-            examples = simulator.simulate(theta, key=keys[1])
-        return Network(simulator, architecture, examples, key=key)
 
-    return build(jr.key(seed), examples)
+def build_network(
+    simulator: Simulator | HostSimulator,
+    architecture: Architecture,
+    key: PRNGKeyArray,
+    examples: Simulation | None,
+) -> Network:
+    """Return an untrained network, piece by piece: slow to run, quick to take the shape of."""
+    if examples is None:
+        assert isinstance(simulator, Simulator)
+        keys = jr.split(key, 5)
+        theta = simulator.prior(N_EXAMPLES, key=keys[0])
+        examples = simulator.simulate(theta, key=keys[1])
+    return Network(simulator, architecture, examples, key=key)
 
 
 def _features(simulator: Simulator | HostSimulator, examples: Observations) -> Features:

@@ -17,14 +17,16 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from pipeline.amortized.budget import Budget
 from pipeline.amortized.checkpoints import identity_of, read_checkpoint, read_header, write_checkpoint
+from pipeline.amortized.compiling import compiler_options
 from pipeline.amortized.host import Ahead, Host, HostSimulator, from_layout
-from pipeline.amortized.network import Architecture, Network, initial_network
+from pipeline.amortized.network import Architecture, Network, build_network, initial_network
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import Simulation, Simulator
 from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.scenarios.base import Scenario
 
 CHECKPOINT_EVERY_S = 45.0
+SHORT = 1000  # steps; fewer take less time than good code for them takes to compile
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def train(
     identity = identity_of(simulator.scenario, asdict(architecture))
     plan = {"seed": seed, "recipe": asdict(recipe), "budget": asdict(budget)}
     optimiser = _optimiser(recipe)
-    state = _start(simulator, architecture, optimiser, seed, host.examples if host else None)
+    state = _start(initial_network(simulator, architecture, seed, host.examples if host else None), optimiser)
     record: dict[str, Any] = {"plan": plan, "wall_s": 0.0, "cpu_s": 0.0, "done": False, "curve": []}
     if host:
         record["layout"] = host.simulator.layout()
@@ -112,7 +114,7 @@ def train(
         record, state = read_checkpoint(checkpoint, identity, state)
         _check_plan(checkpoint, record["plan"], plan)
     earlier_s, earlier_cpu_s = record["wall_s"], record["cpu_s"]
-    run_block = _block(optimiser, recipe)
+    run_block = _block(optimiser, recipe, is_short=budget.steps is not None and budget.steps < SHORT)
     key = jr.key(seed + 1)
     saved = time.perf_counter()
     given = Ahead(host, int(state.step), recipe.block, recipe.batch) if host else None
@@ -161,7 +163,9 @@ def load(simulator: Simulator | HostSimulator, architecture: Architecture, check
     identity = identity_of(simulator.scenario, asdict(architecture))
     optimiser = _optimiser(Recipe())
     examples = _blank(simulator) if isinstance(simulator, HostSimulator) else None
-    like = eqx.filter_eval_shape(lambda: _start(simulator, architecture, optimiser, 0, examples))
+    like = eqx.filter_eval_shape(
+        lambda: _start(build_network(simulator, architecture, jr.key(0), examples), optimiser)
+    )
     record, state = read_checkpoint(checkpoint, identity, like)
     return Trained(state.averaged, record)
 
@@ -173,14 +177,7 @@ def _blank(simulator: HostSimulator) -> Simulation:
     return Simulation(jnp.zeros((2, simulator.dim)), None, Observations(y, size, jnp.ones_like(size)))
 
 
-def _start(
-    simulator: Simulator | HostSimulator,
-    architecture: Architecture,
-    optimiser: optax.GradientTransformation,
-    seed: int,
-    examples: Simulation | None,
-) -> State:
-    network = initial_network(simulator, architecture, seed, examples)
+def _start(network: Network, optimiser: optax.GradientTransformation) -> State:
     moments = optimiser.init(eqx.filter(network, eqx.is_inexact_array))
     return State(network, network, moments, jnp.zeros((), jnp.int32))
 
@@ -189,7 +186,7 @@ def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(recipe.max_norm), optax.scale_by_adam())
 
 
-def _block(optimiser: optax.GradientTransformation, recipe: Recipe) -> Callable:
+def _block(optimiser: optax.GradientTransformation, recipe: Recipe, *, is_short: bool) -> Callable:
     """Return the jitted scan over steps.
 
     A block has always the same length, so that it compiles once; steps beyond `n_steps` change nothing.
@@ -205,7 +202,6 @@ def _block(optimiser: optax.GradientTransformation, recipe: Recipe) -> Callable:
         losses = network.losses(given, recipe.n_members)
         return losses.posterior + losses.guess + losses.membership, losses
 
-    @eqx.filter_jit
     def run(
         key: PRNGKeyArray,
         state: State,
@@ -234,7 +230,9 @@ def _block(optimiser: optax.GradientTransformation, recipe: Recipe) -> Callable:
         variable, losses = jax.lax.scan(step, variable, (jnp.arange(recipe.block), fractions, simulations))
         return eqx.combine(variable, fixed), losses
 
-    return lambda state, key, fractions, n_steps, simulations: run(
+    options = compiler_options("little" if is_short else "much")
+    compiled = eqx.filter_jit(run, compiler_options=options)  # pyright: ignore[reportCallIssue]
+    return lambda state, key, fractions, n_steps, simulations: compiled(
         key, state, fractions, jnp.asarray(n_steps), simulations
     )
 

@@ -3,18 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
 from pipeline.amortized.inference import Amortized
-from pipeline.amortized.network import Network
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import Simulator
-from pipeline.amortized.summaries import Summarised
 from pipeline.calibration import exact, unlike
 from pipeline.calibration.importance import Importance, importance
 from pipeline.calibration.results import Compared
@@ -53,19 +49,12 @@ class Subject:
         # One compiled function each: one by one, their many small operations take a second to dispatch.
         self._constrain = jax.jit(self.simulator.constrain)
         self._unconstrain = jax.jit(self.simulator.unconstrain)
-        # Apart from the draws, because it takes longest to compile.
-        self._summarise = eqx.filter_jit(lambda network, observed: network.summarise(observed))
-        self._draw = eqx.filter_jit(_draw)
 
     def answer(self, data_sets: Sequence[DataSet], n_draws: int, seeds: Sequence[int]) -> Answers:
-        """Return the draws that ``Amortized.draw`` gives, and the context behind them."""
-        observed, parts = self.amortized.encode(data_sets), []
-        network = self.amortized.network
-        for index, used in _chunks(len(data_sets)):
-            summarised = self._summarise(network, _take(observed, index))
-            found = self._draw(network, summarised, jnp.asarray(np.asarray(seeds)[index]), n_draws)
-            parts.append([np.asarray(part)[:used] for part in (*found, summarised.context)])
-        return Answers(observed, *(np.concatenate(part) for part in zip(*parts, strict=True)))
+        """Return the network's draws and the context behind them."""
+        observed = self.amortized.encode(data_sets)
+        draws = self.amortized.draw(observed, n_draws, seeds)
+        return Answers(observed, draws.theta, draws.log_q, self.amortized.context(observed))
 
     def compare(self, answers: Answers, true: exact.Parameters) -> Compared:
         """Hold draws against the exact posterior and against the true parameters."""
@@ -163,10 +152,6 @@ def as_batch(observed: Observations) -> exact.Batch:
     return exact.Batch(
         np.asarray(observed.y_mean, dtype=float), np.asarray(observed.n_obs), np.asarray(observed.n_rep)
     )
-
-
-def _draw(network: Network, summarised: Summarised, seeds: Array, n_draws: int) -> tuple[Array, Array]:
-    return network.sample(summarised, n_draws, keys=jax.vmap(jr.key)(seeds))
 
 
 def _take(observed: Observations, index: np.ndarray) -> Observations:

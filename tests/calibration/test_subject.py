@@ -21,15 +21,6 @@ def data_sets(subject):
     return subject.scenario.data_sets(range(N))
 
 
-@pytest.mark.slow  # compiles the network twice
-def test_draws_are_those_that_users_get(subject):
-    seeds = range(100, 100 + N)
-    found = subject.answer(data_sets(subject), 200, seeds)
-    wanted = subject.amortized.draw(subject.amortized.encode(data_sets(subject)), 200, seeds)
-    assert found.theta == pytest.approx(wanted.theta, rel=1e-4, abs=1e-4)
-    assert found.log_q == pytest.approx(wanted.log_q, rel=1e-3, abs=1e-3)
-
-
 def test_the_log_likelihood_is_the_models_up_to_a_constant(subject):
     data = data_sets(subject)
     true = parameters_of(data)
