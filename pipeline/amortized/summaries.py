@@ -25,7 +25,9 @@ from pipeline.amortized.observations import Observations
 from pipeline.amortized.simulators import Simulator
 
 MAX_LOG_SPREAD = 5.0  # of a guess, from the prior's standard deviation
-MIN_LOG_SHARE = -6.0  # of an expansion; Laplace's approximation is not to rule a mode out
+# Of an expansion: Laplace's approximation is not to rule a mode out, and a mode that has no mass is to get no
+# draw, for one in a thousand, a hundred standard deviations away, is what a user sees of it.
+MIN_LOG_SHARE = -14.0
 
 
 class Features(eqx.Module):
