@@ -135,6 +135,7 @@ def _finding(
         mean_log_sd_ratio=float(np.mean(own)) if own.size else math.nan,
         worst=None if worst is None else (METRICS[worst["metric"]].title, worst["value"], worst["limit"]),
         duel=duel(scores, run.timings, scenario, method),
+        responsible=judgement.responsible,
     )
 
 
@@ -146,6 +147,8 @@ def _gist(finding: Finding) -> str:
     if finding.pays_from is not None:
         is_finite = math.isfinite(finding.pays_from)
         parts.append(f"pays from {short(finding.pays_from)}" if is_finite else "training never pays")
+    if finding.responsible:
+        parts.append(f"by {len(finding.responsible)} of {finding.n_scored} data sets")
     if finding.n_failed:
         parts.append(f"{finding.n_failed} of {finding.n_tried} failed")
     return " · ".join(parts)
@@ -165,6 +168,11 @@ def _facts(judgement: Judgement | None, finding: Finding) -> list[Fact]:
     if finding.pays_from is not None:
         value = f"{short(finding.pays_from)} data sets" if math.isfinite(finding.pays_from) else "never"
         facts.append(Fact("break-even", value, "", "break-even"))
+    if finding.responsible:
+        numbers = join([str(number) for number in finding.responsible])
+        facts.append(
+            Fact("within limits without data set", numbers, f"of {finding.n_scored}", "few-data-sets")
+        )
     if finding.n_tried:
         facts.append(Fact("failed", f"{finding.n_failed} of {finding.n_tried}", "", "status"))
     return facts

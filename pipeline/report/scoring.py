@@ -10,8 +10,10 @@ import pandas as pd
 from pipeline.errors import UserError
 from pipeline.report.cells import frame_records
 from pipeline.scores.aggregate import aggregate
+from pipeline.scores.concentration import responsible_data_sets
 from pipeline.scores.label_metrics import LABEL_METRICS
 from pipeline.scores.metrics import METRICS
+from pipeline.scores.referenced import has_reference
 from pipeline.scores.verdict import MAX_FAILED_SHARE, NOISE_SE, verdicts
 
 LABEL_NAMES = frozenset(metric.name for metric in LABEL_METRICS)  # they have a section of their own
@@ -47,6 +49,7 @@ class Judgement:
         n_unreferenced: data sets fitted that were to have no reference.
         n_uncertified: data sets fitted whose reference got no certificate.
         decisive: the judged scores as rows of the summary with their ``limit``, the furthest along it first.
+        responsible: a few data sets without which it would not be biased, the worst first.
     """
 
     label: str
@@ -56,6 +59,7 @@ class Judgement:
     n_unreferenced: int
     n_uncertified: int
     decisive: tuple[dict[str, Any], ...]
+    responsible: tuple[int, ...] = ()
 
     @property
     def n_tried(self) -> int:
@@ -101,7 +105,9 @@ def judge_all(
 ) -> dict[tuple[str, str], Judgement]:
     """Judge every method that the status table names, by (scenario, method)."""
     out = {}
+    scored = scores[has_reference(scores, status)]
     for row in frame_records(verdicts(scores, status)):
+        here = (scored["scenario"] == row["scenario"]) & (scored["method"] == row["method"])
         own = summary[(summary["scenario"] == row["scenario"]) & (summary["method"] == row["method"])]
         decisive = _along_limit(own[own["parameter"] == ""])
         out[row["scenario"], row["method"]] = Judgement(
@@ -112,6 +118,7 @@ def judge_all(
             row["n_unreferenced"],
             row["n_uncertified"],
             decisive,
+            responsible_data_sets(scored[here]) if row["verdict"] == "biased" else (),
         )
     return out
 

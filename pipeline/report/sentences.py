@@ -32,6 +32,7 @@ class Finding:
         n_unreferenced: fits, among those tried, on data sets that were to have no reference.
         n_uncertified: the same, on data sets whose reference got no certificate.
         duel: against the method that its cost must be worth; None for a method without one.
+        responsible: a few data sets without which it would be within its limits, the worst first.
     """
 
     scenario: str
@@ -47,6 +48,12 @@ class Finding:
     n_unreferenced: int = 0
     n_uncertified: int = 0
     duel: Duel | None = None
+    responsible: tuple[int, ...] = ()
+
+    @property
+    def n_scored(self) -> int:
+        """Data sets scored against a reference."""
+        return self.n_tried - self.n_failed - self.n_unreferenced - self.n_uncertified
 
 
 class Judged(Protocol):
@@ -65,7 +72,7 @@ class Judged(Protocol):
 
 def method_sentence(method: str, findings: Sequence[Finding]) -> str:
     """Say how a method did over all scenarios."""
-    parts = [_verdicts(findings), _errors(findings)]
+    parts = [_verdicts(findings), _errors(findings), _exceptions(findings)]
     if method == YARDSTICK:
         parts = ["The yardstick, at its usual length and with its own seed.", *parts]
     else:
@@ -153,6 +160,20 @@ def _errors(findings: Sequence[Finding]) -> str:
         parts.append(f"{title} is {short(value)} on {worst.scenario}, beyond the limit of {short(limit)}")
     text = " and ".join(parts) if len(parts) < 3 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _exceptions(findings: Sequence[Finding]) -> str:
+    """Say where a bias is the work of a few data sets."""
+    parts = []
+    for finding in findings:
+        if numbers := finding.responsible:
+            n, which = len(numbers), join([str(number) for number in sorted(numbers)])
+            parts.append(
+                f"On {finding.scenario} {n} of {finding.n_scored} data sets "
+                f"{'makes' if n == 1 else 'make'} it so ({which}); "
+                "over the others every score is within its limit."
+            )
+    return " ".join(parts)
 
 
 def _spread_error(spreads: Sequence[Finding]) -> str:

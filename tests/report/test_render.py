@@ -261,3 +261,15 @@ def test_captions_are_sound_restructured_text():
         publish_parts(
             file.read_text(), writer="html5", settings_overrides={"halt_level": 2, "report_level": 5}
         )
+
+
+def test_a_bias_of_one_data_set_is_said_to_be_its_own(tmp_path: Path):
+    folder = write_run(tmp_path / "run", failures={}, uncertified={}, with_examples=False)
+    scores = pd.read_parquet(folder / "scores.parquet")
+    here = (scores["scenario"] == "gmm-ordered") & (scores["method"] == "nuts") & (scores["dataset"] == 7)
+    scores.loc[here & (scores["metric"] == "mean_error_sd"), "value"] = 4.0
+    scores.to_parquet(folder / "scores.parquet")
+    html = render_html(read_run(folder))
+    assert "by 1 of 20 data sets" in html
+    assert "On gmm-ordered 1 of 20 data sets makes it so (7); over the others" in html
+    assert 'id="def-few-data-sets"' in html
