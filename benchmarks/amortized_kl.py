@@ -19,21 +19,29 @@ from pipeline.amortized.simulators import get_simulator
 from pipeline.amortized.training import load
 from pipeline.calibration.importance import Importance, importance
 from pipeline.calibration.subject import Subject
+from pipeline.importance import accepted_pareto_k, smoothed
+from pipeline.methods.amortized_psis import AmortizedFlowPsis
 from pipeline.scenarios import get_scenario
 
 CHUNK = 16
 
 
-def measure(subject: Subject, n_datasets: int, n_draws: int, seed: int = 90_000) -> Importance:
-    """Return KL, efficiency and largest weight of simulated data sets."""
+def measure(
+    subject: Subject, n_datasets: int, n_draws: int, seed: int = 90_000
+) -> tuple[Importance, list[bool]]:
+    """Return KL, efficiency and largest weight of simulated data sets; whether PSIS would accept them."""
     data_sets = subject.scenario.data_sets(range(seed, seed + n_datasets))
-    parts = []
+    proposals = min(AmortizedFlowPsis.proposals, n_draws)
+    parts, accepted = [], []
     for start in range(0, n_datasets, CHUNK):
         some = data_sets[start : start + CHUNK]
         observed = subject.amortized.encode(some)
         drawn = subject.amortized.draw(observed, n_draws, range(1 + start, 1 + start + len(some)))
-        parts.append(importance(subject.densities(observed, drawn.theta)[0], drawn.log_q))
-    return Importance(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        log_p = subject.densities(observed, drawn.theta)[0]
+        parts.append(importance(log_p, drawn.log_q))
+        for log_ratio in (log_p - drawn.log_q)[:, :proposals]:
+            accepted.append(bool(smoothed(log_ratio)[1] < accepted_pareto_k(proposals)))
+    return Importance(*(np.concatenate(part) for part in zip(*parts, strict=True))), accepted
 
 
 def membership_excess(subject: Subject, n_datasets: int, seed: int = 200_000) -> dict[str, float]:
@@ -55,7 +63,7 @@ def main() -> None:
     architecture = Architecture(**header["identity"]["architecture"])
     trained = load(get_simulator(get_scenario(arguments.scenario)), architecture, arguments.checkpoint)
     subject = Subject(Amortized(trained.network))
-    found = measure(subject, arguments.datasets, arguments.draws)
+    found, accepted = measure(subject, arguments.datasets, arguments.draws)
     kl, efficiency = found.kl, found.efficiency
     result = {
         "scenario": arguments.scenario,
@@ -69,6 +77,7 @@ def main() -> None:
         "efficiency_median": np.median(efficiency),
         "efficiency_quantiles": np.quantile(efficiency, [0.01, 0.05, 0.25]).tolist(),
         "largest_weight_max": found.largest_weight.max(),
+        "accepted_by_psis": np.mean(accepted),
         "membership_excess": membership_excess(subject, arguments.membership_datasets),
     }
     text = json.dumps(result, indent=1)
