@@ -76,8 +76,9 @@ class Processes:
     def map(self, function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> dict[Item, Result]:
         """Apply a function to items in at most ``jobs`` threads; at the first error, stop the others."""
         with ThreadPoolExecutor(jobs) as pool:
-            futures = {pool.submit(function, item): item for item in items}
             try:
+                # Within, since a signal may come between two of them, and the pool would wait for the first.
+                futures = {pool.submit(function, item): item for item in items}
                 return {futures[future]: future.result() for future in as_completed(futures)}
             except BaseException:
                 self.stop()
