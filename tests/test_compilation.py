@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from pipeline.compilation import Saved
 from pipeline.timing import PhaseTime
 
@@ -26,6 +28,7 @@ def test_a_phase_is_charged_what_was_saved():
     assert Saved(2.0).charged(PhaseTime("train", 10.0, 15.0)) == PhaseTime("train", 12.0, 17.0)
 
 
+@pytest.mark.slow
 def test_a_second_process_finds_compiled_code_and_is_charged(tmp_path, monkeypatch):
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     monkeypatch.setenv("LATENTBENCH_CACHE", str(tmp_path))

@@ -23,6 +23,7 @@ def head(name, dim, size=0.1):
     return shaken(HEADS[name](dim, 3, 8, 5, key=jr.key(1)), seed=2, size=size)
 
 
+@pytest.mark.slow
 def test_spline_is_flowjaxs():
     parameters = jr.normal(jr.key(0), (3 * 6 - 1,))
     ours = splines.spline_from(parameters[:, None])
@@ -85,6 +86,7 @@ def test_draws_follow_the_density(name):
     assert stats.kstest(np.asarray(u).ravel(), lambda x: np.interp(x, grid, cumulative)).pvalue > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HEADS)
 def test_an_element_depends_on_those_before_it_only(name):
     """log q is a sum whose first terms do not change with the last elements."""

@@ -184,6 +184,7 @@ def test_sorted_labels_are_the_same_for_all_copies():
             np.testing.assert_array_equal(values, wanted[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [1, 2])
 def test_expectation_maximisation_finds_separated_components(columns):
     rng = np.random.default_rng(2)
@@ -199,6 +200,7 @@ def test_expectation_maximisation_finds_separated_components(columns):
     np.testing.assert_allclose(fitted.pi, np.tile([0.5, 0.2, 0.3], (4, 1)), atol=0.1)
 
 
+@pytest.mark.slow
 def test_baum_and_welch_take_the_exact_expectations_and_find_the_transitions():
     rng = np.random.default_rng(4)
     transition = np.array([[0.9, 0.08, 0.02], [0.1, 0.7, 0.2], [0.05, 0.15, 0.8]])
@@ -232,6 +234,7 @@ def test_baum_and_welch_take_the_exact_expectations_and_find_the_transitions():
         assert not np.asarray(r)[i, :, n:].any()
 
 
+@pytest.mark.slow
 def test_states_stay_in_order_where_they_overlap():
     data_sets = get_scenario("hmm-exchangeable", {"n_times": 60}).data_sets(range(400))
     y = np.stack([data.y for data in data_sets])
@@ -242,6 +245,7 @@ def test_states_stay_in_order_where_they_overlap():
     np.testing.assert_allclose(transition.sum(-1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["mixture", "hmm"])
 def test_features_ignore_padding_and_know_order_only_of_series(family):
     @dataclass(frozen=True)

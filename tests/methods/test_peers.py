@@ -47,6 +47,7 @@ def test_other_models_are_an_obstacle(name):
         get_method(name, {"starts": 0})
 
 
+@pytest.mark.slow
 def test_conjugate_density_is_normalised_over_each_component():
     def density(mu, sd):
         args = np.array([[[0.4, 0.6]]]), np.array([[[mu], [2.0]]]), np.array([[[sd], [1.0]]])

@@ -53,6 +53,7 @@ def test_a_fault_of_very_unequal_size_is_seen_by_ranks():
     assert compare(base, spoilt).p_worse < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", [True, False])
 def test_equal_and_skewed_scores_seldom_look_worse(same):
     p = [compare(skewed([i, 0]), skewed([i, 1]), same, tolerance=0.0).p_worse for i in range(1000)]

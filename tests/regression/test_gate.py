@@ -115,6 +115,7 @@ def test_slower_methods_warn_only(run, accepted):
     assert "Slower" in (run / "regression" / "regression.md").read_text()
 
 
+@pytest.mark.slow
 def test_unchanged_runs_with_other_seeds_pass(accepted, tmp_path):
     failed = []
     for seed in range(2, 22):

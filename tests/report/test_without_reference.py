@@ -45,6 +45,7 @@ def test_they_have_a_table_of_their_own(runs):
     assert float(values(table, "value")[1]) == pytest.approx(0.8, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_page_says_what_they_are_and_calls_none_failed(runs):
     without, with_them = map(render_html, runs)
     assert "60 data sets, 20 with a reference" in with_them

@@ -126,6 +126,7 @@ def noisy(seed, batches=20, n_obs=150, noise=0.3):
     return np.stack([p, 1 - p], axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_truth", [True, False])
 def test_errors_are_calibrated(with_truth, check_calibration):
     truth = np.random.default_rng(0).integers(0, 2, 150) if with_truth else None

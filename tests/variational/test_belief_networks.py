@@ -105,6 +105,7 @@ def test_the_elbo_of_the_exact_posterior_is_the_evidence():
     assert float(bn.exact_elbo(exact, log_p)) == pytest.approx(float(bn.log_evidence(network())), abs=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_bounds_are_in_order(seed):
     net, mix = network(seed), mixture(3, seed)
@@ -172,6 +173,7 @@ def test_gradients_are_those_of_finite_differences(name, count):
     assert error < 1e-5 * np.linalg.norm(gradient(start))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1, 2])
 def test_a_split_without_a_push_changes_no_bound(rank):
     many = jax.tree.map(lambda leaf: np.asarray(leaf)[None], (mixture(2), aids(2)))

@@ -37,6 +37,7 @@ def perturbed(seed: int) -> Flow:
     return Flow(jax.tree.unflatten(tree, moved), MEAN, CHOL)
 
 
+@pytest.mark.slow
 def test_density_is_the_normal_one_over_the_jacobian():
     flow = perturbed(1)
     noise = np.random.default_rng(1).standard_normal((50, 2))
