@@ -16,7 +16,7 @@ OPTIONS: dict[str, Options] = {
     "once": {"xla_backend_optimization_level": "0"},
     # Takes six tenths of the time to compile.
     "little": {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": "1"},
-    # In spite of its name it compiles no faster, and over batches its code takes half to all of the time.
+    # In spite of its name it compiles no faster, and over batches its code takes half to 1.1 times as long.
     "much": {"xla_cpu_opt_preset": "CPU_OPT_PRESET_FAST_COMPILE"},
 }
 

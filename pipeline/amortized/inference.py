@@ -155,7 +155,7 @@ def compiled(network: Network, function: Callable, n_static: int = 0) -> Callabl
 
     def call(*arguments: Any) -> Any:
         first_static = len(arguments) - n_static
-        # For a single data set these options gain nothing.
+        # A single data set gains nothing by these options, or loses.
         jitted = one if len(jax.tree.leaves(arguments[0])[0]) == 1 else many
         return jitted(leaves, arguments[:first_static], arguments[first_static:])
 

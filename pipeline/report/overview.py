@@ -169,10 +169,9 @@ def _facts(judgement: Judgement | None, finding: Finding) -> list[Fact]:
         value = f"{short(finding.pays_from)} data sets" if math.isfinite(finding.pays_from) else "never"
         facts.append(Fact("break-even", value, "", "break-even"))
     if finding.responsible:
-        numbers = join([str(number) for number in finding.responsible])
-        facts.append(
-            Fact("within limits without data set", numbers, f"of {finding.n_scored}", "few-data-sets")
-        )
+        which = f"data set{'' if len(finding.responsible) == 1 else 's'} "
+        which += join([str(number) for number in sorted(finding.responsible)])
+        facts.append(Fact("within limits without", which, f"of {finding.n_scored}", "few-data-sets"))
     if finding.n_tried:
         facts.append(Fact("failed", f"{finding.n_failed} of {finding.n_tried}", "", "status"))
     return facts

@@ -19,8 +19,8 @@ def responsible_data_sets(scores: pd.DataFrame) -> tuple[int, ...]:
         scores: the rows of scores.csv of one method in one scenario.
 
     Returns:
-        Nothing where no aggregate is beyond its limit, and where more than a quarter of the data sets, or
-        more than five, would have to leave.
+        Their numbers. None where no aggregate is beyond its limit, and where more than a quarter of the data
+        sets, or more than five, would have to leave.
     """
     names = scores["metric"].astype(str)
     judged = scores[[METRICS[name].close is not None for name in names]]

@@ -98,6 +98,21 @@ def test_the_starts_lead_to_the_modes_that_matter():
     assert (np.asarray(ours.min(0)) > np.asarray(from_truth) - 0.5).mean() < 0.9  # one start is not enough
 
 
+def test_a_mode_without_mass_gets_no_draws():
+    """By the posterior's heights at the modes: one draw in hundreds from a mode far below the best shows."""
+    network = small_network("gmm-ordered")
+    observed = Amortized(network).encode(network.simulator.scenario.data_sets([4, 5]))
+    summarised = eqx.filter_jit(network.summary)(observed)
+    theta, log_jacobian = network.coordinates.inverse(summarised.expansions.point)
+    y, weight, n_rep = (
+        jnp.repeat(part, 5, axis=0) for part in (observed.y_mean, observed.mask(), observed.n_rep)
+    )
+    height = np.asarray(network.simulator.log_joint(theta, y, weight, n_rep) + log_jacobian).reshape(2, 5)
+    is_empty = height < height.max(axis=1, keepdims=True) - 40
+    assert is_empty.any()
+    assert np.exp(summarised.log_weights)[is_empty].sum() < 1e-4
+
+
 def test_newton_steps_find_mode_and_curvature(amortized):
     """From the true theta, against automatic differentiation of the exact log joint at the end."""
     simulator, coordinates = amortized.simulator, amortized.network.coordinates
