@@ -189,8 +189,7 @@ def _start(network: Network, optimiser: optax.GradientTransformation) -> State:
 def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
     """Return Muon (Jordan, 2024) for matrices of weights, Adam for the rest, both with Nesterov momentum.
 
-    Muon's steps move all singular directions of a matrix alike: in an equal number of steps they take the
-    mixture's posterior as near as half as many again of Adam's (docs/amortized-experiments.md).
+    Muon moves all singular directions of a matrix alike; its gain: docs/amortized-experiments.md.
     """
     unit_rate = -1.0  # `_update` multiplies by the rate, and subtracts
     muon = optax.contrib.muon(
