@@ -193,7 +193,7 @@ def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
     """
     unit_rate = -1.0  # `_update` multiplies by the rate, and subtracts
     muon = optax.contrib.muon(
-        unit_rate, consistent_rms=recipe.step_rms, muon_weight_dimension_numbers=_matrices
+        unit_rate, consistent_rms=recipe.step_rms, muon_weight_dimension_numbers=cast(Any, _matrices)
     )
     return optax.chain(optax.clip_by_global_norm(recipe.max_norm), muon)
 
