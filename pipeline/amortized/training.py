@@ -21,13 +21,13 @@ from pipeline.amortized.compiling import compiler_options
 from pipeline.amortized.host import Ahead, Host, HostSimulator, from_layout
 from pipeline.amortized.network import Architecture, Network, build_network, initial_network
 from pipeline.amortized.observations import Observations
+from pipeline.amortized.optimiser import muon
 from pipeline.amortized.simulators import Simulation, Simulator
 from pipeline.errors import UnusableCheckpoint, UserError
 from pipeline.scenarios.base import Scenario
 
 CHECKPOINT_EVERY_S = 45.0
 SHORT = 1000  # steps; fewer take less time than good code for them takes to compile
-NARROW = 16  # a matrix with a side below this has few directions to balance
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ class Recipe:
         warm_up: share of the budget during which it rises from zero; then it falls like a cosine.
         decay: of the averaged weights, a step.
         max_norm: of the gradient.
-        step_rms: root mean square of a step of a matrix's elements, in units of the learning rate; Adam's
-            steps of single elements have about 0.2 (Liu et al., 2025).
+        step_rms: of a step of a matrix's elements, in units of the learning rate.
         block: steps in one call of the jitted scan.
     """
 
@@ -109,7 +108,7 @@ def train(
     simulator = source.simulator if isinstance(source, Host) else source
     identity = identity_of(simulator.scenario, asdict(architecture))
     plan = {"seed": seed, "recipe": asdict(recipe), "budget": asdict(budget)}
-    optimiser = _optimiser(recipe)
+    optimiser = muon(recipe.max_norm, recipe.step_rms)
     state = _start(initial_network(simulator, architecture, seed, host.examples if host else None), optimiser)
     record: dict[str, Any] = {"plan": plan, "wall_s": 0.0, "cpu_s": 0.0, "done": False, "curve": []}
     if host:
@@ -165,7 +164,7 @@ def load(simulator: Simulator | HostSimulator, architecture: Architecture, check
         UserError: there is none, or it belongs to something else.
     """
     identity = identity_of(simulator.scenario, asdict(architecture))
-    optimiser = _optimiser(Recipe())
+    optimiser = muon(Recipe.max_norm, Recipe.step_rms)
     examples = _blank(simulator) if isinstance(simulator, HostSimulator) else None
     like = eqx.filter_eval_shape(
         lambda: _start(build_network(simulator, architecture, jr.key(0), examples), optimiser)
@@ -184,29 +183,6 @@ def _blank(simulator: HostSimulator) -> Simulation:
 def _start(network: Network, optimiser: optax.GradientTransformation) -> State:
     moments = optimiser.init(eqx.filter(network, eqx.is_inexact_array))
     return State(network, network, moments, jnp.zeros((), jnp.int32))
-
-
-def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
-    """Return Muon (Jordan, 2024) for matrices of weights, Adam for the rest, both with Nesterov momentum.
-
-    Muon moves all singular directions of a matrix alike; its gain: docs/amortized-experiments.md.
-    """
-    unit_rate = -1.0  # `_update` multiplies by the rate, and subtracts
-    muon = optax.contrib.muon(
-        unit_rate, consistent_rms=recipe.step_rms, muon_weight_dimension_numbers=cast(Any, _matrices)
-    )
-    return optax.chain(optax.clip_by_global_norm(recipe.max_norm), muon)
-
-
-def _matrices(parameters: Network) -> Any:
-    """Return the axes of each array that is a matrix or a stack of them, and None for the others."""
-
-    def axes(x: Array) -> optax.contrib.MuonDimensionNumbers | None:
-        if x.ndim < 2 or min(x.shape[-2:]) < NARROW:
-            return None
-        return optax.contrib.MuonDimensionNumbers(reduction_axis=x.ndim - 2, output_axis=x.ndim - 1)
-
-    return jax.tree.map(axes, parameters)
 
 
 def _block(optimiser: optax.GradientTransformation, recipe: Recipe, *, is_short: bool) -> Callable:
@@ -276,7 +252,7 @@ def _update(
     updates, moments = optimiser.update(
         cast(optax.Updates, gradient), state.moments, eqx.filter(state.network, eqx.is_inexact_array)
     )
-    network = eqx.apply_updates(state.network, jax.tree.map(lambda u: -rate * u, updates))
+    network = eqx.apply_updates(state.network, jax.tree.map(lambda u: rate * u, updates))
     # Early on the average follows quickly, so that it does not remember the start.
     decay = jnp.minimum(recipe.decay, (state.step + 1) / (state.step + 10))
     averaged = jax.tree.map(
