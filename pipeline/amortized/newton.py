@@ -28,8 +28,8 @@ class Expansion(NamedTuple):
     Attributes:
         point: where it was taken.
         step: the Newton step from there, shortened where it is long.
-        factor: lower triangular C, a square root of the positive precision, less the farther the expansion
-            is from the mode: divided by (1 + decrement^2)^(1/2).
+        factor: upper triangular C, where C C' is the positive precision, less the farther the expansion is
+            from the mode: divided by (1 + decrement^2)^(1/2).
         log_decrement: log of that divisor; the decrement is the step's length in standard deviations.
     """
 
@@ -77,8 +77,8 @@ def expand(log_joint_near: LogJointNear, inverse: Inverse, point: Float[Array, "
     factor, is_positive = _factorise(precision)
     instead, _ = _factorise(information)
     factor = [[jnp.where(is_positive, factor[i][j], instead[i][j]) for j in range(dim)] for i in range(dim)]
-    scaled_gradient = _forward(factor, list(gradient))
-    step = _backward(factor, scaled_gradient)
+    scaled_gradient = _solve(factor, list(gradient))
+    step = _solve_transposed(factor, scaled_gradient)
     log_decrement = 0.5 * jnp.log1p(sum(value**2 for value in scaled_gradient))
     longest = jnp.abs(step).max(axis=1, keepdims=True)
     return Expansion(
@@ -145,7 +145,7 @@ def log_evidence_beyond(expansion: Expansion) -> Float[Array, " dataset"]:
 
 
 def _factorise(matrix: Float[Array, "dim dim dataset"]) -> tuple[Matrix, Bool[Array, " dataset"]]:
-    """Return the Cholesky factor, pivots lifted to MIN_PIVOT, and where none had to be.
+    """Return the upper triangular C of matrix = C C', pivots lifted to MIN_PIVOT, and where none had to be.
 
     (A lifted pivot leaves a factor of huge entries: they grow with what was lifted.)
     """
@@ -153,39 +153,46 @@ def _factorise(matrix: Float[Array, "dim dim dataset"]) -> tuple[Matrix, Bool[Ar
     zero = jnp.zeros_like(matrix[0, 0])
     factor = [[zero] * dim for _ in range(dim)]
     is_positive = jnp.ones_like(zero, bool)
-    for j in range(dim):
-        pivot = matrix[j, j] - sum((factor[j][k] ** 2 for k in range(j)), zero)
+    for j in reversed(range(dim)):
+        pivot = matrix[j, j] - sum((factor[j][k] ** 2 for k in range(j + 1, dim)), zero)
         is_positive &= pivot > MIN_PIVOT
         factor[j][j] = jnp.sqrt(jnp.maximum(pivot, MIN_PIVOT))
-        for i in range(j + 1, dim):
-            rest = matrix[i, j] - sum((factor[i][k] * factor[j][k] for k in range(j)), zero)
+        for i in range(j):
+            rest = matrix[i, j] - sum((factor[i][k] * factor[j][k] for k in range(j + 1, dim)), zero)
             factor[i][j] = rest / factor[j][j]
     return factor, is_positive
 
 
-def _forward(factor: Matrix, right: list[Array]) -> list[Array]:
+def _solve(factor: Matrix, right: list[Array]) -> list[Array]:
     """Return C^-1 right."""
-    forward: list[Array] = []
-    for i in range(len(factor)):
-        rest = right[i] - sum((factor[i][k] * forward[k] for k in range(i)), jnp.zeros_like(right[0]))
-        forward.append(rest / factor[i][i])
-    return forward
-
-
-def _backward(factor: Matrix, u: list[Array]) -> Array:
-    """Return C'^-1 u, stacked."""
     dim = len(factor)
-    solution = list(u)
+    solution = list(right)
     for i in reversed(range(dim)):
-        rest = u[i] - sum((factor[k][i] * solution[k] for k in range(i + 1, dim)), jnp.zeros_like(u[0]))
+        rest = right[i] - sum(
+            (factor[i][k] * solution[k] for k in range(i + 1, dim)), jnp.zeros_like(right[0])
+        )
         solution[i] = rest / factor[i][i]
+    return solution
+
+
+def _solve_transposed(factor: Matrix, right: list[Array]) -> Array:
+    """Return C'^-1 right, stacked."""
+    solution: list[Array] = []
+    for i in range(len(factor)):
+        rest = right[i] - sum((factor[k][i] * solution[k] for k in range(i)), jnp.zeros_like(right[0]))
+        solution.append(rest / factor[i][i])
     return jnp.stack(solution, axis=-1)
 
 
 def whiten(
     expansion: Expansion, t: Float[Array, "dataset draw dim"]
 ) -> tuple[Float[Array, "dataset draw dim"], Float[Array, " dataset"]]:
-    """Return u = C'(t - mode), standard normal where the posterior is Gaussian, and log |du/dt|."""
+    """Return u = C'(t - mode), standard normal where the posterior is Gaussian, and log |du/dt|.
+
+    Each element of u depends on its own parameter and those before: a head that goes from the first element
+    to the last learns each parameter given those before it. With the other triangular root, an element's
+    density given those before is that of no parameter, and harder to learn (docs/amortized-experiments.md).
+    """
     centred = t - (expansion.point + expansion.step)[:, None]
     u = jnp.einsum("bsi,bij->bsj", centred, expansion.factor)
     return u, _log_determinant(expansion)
@@ -197,7 +204,7 @@ def unwhiten(
     """Return t and log |dt/du|; the expansion's leading axes are the data set and the draw, or one."""
     dim = u.shape[-1]
     factor = [[expansion.factor[..., i, j] for j in range(dim)] for i in range(dim)]
-    centred = _backward(factor, [u[..., i] for i in range(dim)])
+    centred = _solve_transposed(factor, [u[..., i] for i in range(dim)])
     return centred + expansion.point + expansion.step, -_log_determinant(expansion)
 
 

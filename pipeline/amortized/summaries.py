@@ -272,14 +272,14 @@ def _describe(expansion: Expansion) -> Float[Array, "dataset feature"]:
     """Return an expansion as features of scale one: place, last step, pivots, correlations."""
     dim = expansion.point.shape[1]
     pivots = jnp.diagonal(expansion.factor, axis1=1, axis2=2)
-    below = [expansion.factor[:, i, j] / pivots[:, i] for i in range(dim) for j in range(i)]
+    above = [expansion.factor[:, i, j] / pivots[:, i] for j in range(dim) for i in range(j)]
     return jnp.concatenate(
         [
             expansion.point,
             jnp.clip(expansion.log_decrement, 0, 3)[:, None],
             jnp.clip(3 * expansion.step, -3, 3),
             jnp.log(pivots) - 1,
-            jnp.clip(jnp.stack(below, axis=-1), -5, 5),
+            jnp.clip(jnp.stack(above, axis=-1), -5, 5),
         ],
         axis=-1,
     )

@@ -184,7 +184,7 @@ def test_where_the_curvature_is_not_positive_the_information_takes_its_place():
 
 
 def test_whitening_inverts_and_knows_its_slope():
-    factor = jnp.tril(jr.normal(jr.key(0), (2, 3, 3))) + 2 * jnp.eye(3)
+    factor = jnp.triu(jr.normal(jr.key(0), (2, 3, 3))) + 2 * jnp.eye(3)
     expansion = newton.Expansion(jnp.ones((2, 3)), 0.1 * jnp.ones((2, 3)), factor, jnp.zeros(2))
     t = jr.normal(jr.key(1), (2, 5, 3))
     u, log_slope = newton.whiten(expansion, t)
@@ -192,6 +192,27 @@ def test_whitening_inverts_and_knows_its_slope():
     np.testing.assert_allclose(back, t, atol=1e-5)
     np.testing.assert_allclose(log_slope, jnp.linalg.slogdet(factor)[1], rtol=1e-5)
     np.testing.assert_allclose(log_slope_back[:, 0], -log_slope)
+    # A change of the last parameter changes the last element alone.
+    changed, _ = newton.whiten(expansion, t.at[..., 2].add(1.0))
+    np.testing.assert_array_equal(changed[..., :2], u[..., :2])
+    assert (changed[..., 2] != u[..., 2]).all()
+
+
+def test_the_factor_is_an_upper_triangular_root_of_the_precision():
+    root = jr.normal(jr.key(0), (3, 4, 4))
+    precision = root @ jnp.swapaxes(root, 1, 2) + jnp.eye(4)
+    mode = jr.normal(jr.key(1), (3, 4))
+
+    def log_joint(t):
+        away = t - mode
+        log_p = -0.5 * jnp.einsum("bi,bij,bj->b", away, precision, away)
+        return log_p, log_p
+
+    found = newton.expand(lambda _: log_joint, lambda t: (t, jnp.zeros_like(t)), mode + 0.01)
+    unshrunk = found.factor * jnp.exp(found.log_decrement)[:, None, None]
+    np.testing.assert_array_equal(unshrunk, jnp.triu(unshrunk))
+    np.testing.assert_allclose(unshrunk @ jnp.swapaxes(unshrunk, 1, 2), precision, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.point + found.step, mode, atol=1e-4)
 
 
 def test_draws_come_with_their_density_and_follow_the_seed(amortized):
