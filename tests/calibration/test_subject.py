@@ -9,6 +9,8 @@ from pipeline.amortized.inference import Amortized
 from pipeline.calibration.subject import Subject, parameters_of
 from tests.amortized.networks import small_network
 
+pytestmark = pytest.mark.slow  # a network's functions compile
+
 N = 5
 
 

@@ -56,6 +56,7 @@ def test_density_integrates_to_one():
     assert np.exp(flow.log_density(grid)).sum() * cell == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.slow
 def test_draws_follow_the_density_and_the_seed():
     flow = perturbed(3)
     draws = flow.draw(2500, np.random.default_rng(1))
@@ -85,6 +86,7 @@ def test_a_region_that_the_target_rejects_makes_no_bound():
     assert not found.converged and found.elbo == -np.inf
 
 
+@pytest.mark.slow
 def test_time_is_limited():
     start = Flow(program(2).initial(1), np.zeros(2), np.eye(2))
     with pytest.raises(TimeoutError, match="no end"):
