@@ -258,12 +258,13 @@ def test_it_prints(page: Page):
     first = page.locator("figure.chart").first
     assert first.locator("svg.marks").is_visible()
     # Printed too early, a chart says that it is missing.
-    in_place = "(figure) => getComputedStyle(figure.querySelector('.plot'), '::after').content"
-    assert first.evaluate(in_place) == "none"
-    drawn = first.get_attribute("data-drawn")
-    first.evaluate("(figure) => figure.removeAttribute('data-drawn')")
-    assert "Not drawn yet" in first.evaluate(in_place)
-    first.evaluate("(figure, drawn) => figure.setAttribute('data-drawn', drawn)", drawn)
+    says = "(plot) => getComputedStyle(plot, '::after').content"
+    plot = first.locator(".plot")
+    assert plot.evaluate(says) == "none"
+    kept = plot.evaluate_handle("(plot) => [...plot.childNodes]")
+    plot.evaluate("(plot) => plot.replaceChildren()")
+    assert "Not drawn yet" in plot.evaluate(says)
+    plot.evaluate("(plot, kept) => plot.append(...kept)", kept)
     page.emulate_media(media="screen")
 
 
