@@ -10,7 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from pipeline.amortized import splines
-from pipeline.amortized.heads import Conditioner, Head, Prepared, flat
+from pipeline.amortized.heads import Conditioner, Head, Prepared
 
 LOG_2PI = 1.8378770664093453
 
@@ -24,15 +24,13 @@ class SplineFlow(Head):
         n_parameters = 2 + splines.n_parameters(n_bins)
         self.conditioner = Conditioner(dim, n_context, width, n_parameters, key=key)
 
-    def log_prob(
-        self, u: Float[Array, "row draw dim"], context: Float[Array, "row context"]
+    def log_prob_of_element(
+        self, parameters: Float[Array, "parameter row #draw"], value: Float[Array, "row draw"]
     ) -> Float[Array, "row draw"]:
-        """Return the log density of each draw."""
-        parameters = self.conditioner(self.prepare(context), u)
-        shift, log_scale, spline = _split(jnp.moveaxis(flat(parameters), 1, 0))
-        each = flat(jnp.moveaxis(u, 2, 0))
-        noise, log_slope = splines.forward(spline, (each - shift) * jnp.exp(-log_scale))
-        return (log_slope - log_scale - 0.5 * (noise**2 + LOG_2PI)).sum(0).reshape(u.shape[:2])
+        """Return the log density of one element."""
+        shift, log_scale, spline = _split(parameters)
+        noise, log_slope = splines.forward(spline, (value - shift) * jnp.exp(-log_scale))
+        return log_slope - log_scale - 0.5 * (noise**2 + LOG_2PI)
 
     def sample(
         self, prepared: Prepared, n_draws: int, *, keys: PRNGKeyArray

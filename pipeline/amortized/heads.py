@@ -23,15 +23,34 @@ class Prepared(NamedTuple):
     gain: Float[Array, "dim width row #draw"]
     out_bias: Float[Array, "dim parameter row #draw"]
 
+    def as_draws(self) -> "Prepared":
+        """Return rows with one draw each as one row's draws: loops use vectors over a long last axis only."""
+        return Prepared(*(jnp.swapaxes(part, -1, -2) for part in self))
+
     def pick(self, chosen: Int[Array, "dataset draw"]) -> "Prepared":
         """Return those of one row for each draw; rows are the data set and, varying faster, the choice."""
         n_datasets = len(chosen)
+        return Prepared(
+            *(pick(part.reshape(*part.shape[:2], n_datasets, -1, 1), chosen, axis=3) for part in self)
+        )
 
-        def picked(part: Array) -> Array:
-            each = part.reshape(*part.shape[:2], n_datasets, -1)
-            return jnp.take_along_axis(each, chosen[None, None], axis=3)
 
-        return Prepared(*(picked(part) for part in self))
+def pick(
+    options: Float[Array, "*batch"], chosen: Int[Array, "dataset draw"], axis: int
+) -> Float[Array, "*batch"]:
+    """Return for each draw what it chose, by comparing: several times as fast as gathering so many elements.
+
+    Args:
+        options: with axes for the data set, the option, and the draw, this one of length one, in this order.
+        chosen: which option.
+        axis: that of the options.
+    """
+    behind = options.ndim - axis - 2
+    chosen = chosen.reshape(*chosen.shape, *(1,) * behind)
+    picked, *others = (option.squeeze(axis) for option in jnp.split(options, options.shape[axis], axis))
+    for k, other in enumerate(others, start=1):
+        picked = jnp.where(chosen == k, other, picked)
+    return picked
 
 
 class Conditioner(eqx.Module):
@@ -64,16 +83,6 @@ class Conditioner(eqx.Module):
         )
         return Prepared(bias, 1 + gain, out_bias)
 
-    def __call__(
-        self, prepared: Prepared, u: Float[Array, "row draw dim"]
-    ) -> Float[Array, "dim parameter row draw"]:
-        """Return the parameters of all elements at once."""
-        mask = jnp.tril(jnp.ones((self.dim, self.dim)), -1)[..., None]
-        seen = jnp.einsum("diw,bsi->dwbs", self.of_previous * mask, _bounded(u))
-        hidden = jax.nn.silu(flat(prepared.gain * seen + prepared.bias))
-        outputs = jnp.einsum("dwp,dwr->dpr", self.out, hidden)
-        return outputs.reshape(*outputs.shape[:2], *u.shape[:2]) + prepared.out_bias
-
     def element(
         self, prepared: Prepared, previous: list[Float[Array, "row draw"]]
     ) -> Float[Array, "parameter row draw"]:
@@ -88,11 +97,6 @@ class Conditioner(eqx.Module):
         return jnp.einsum("wp,wbs->pbs", self.out[d], hidden) + out_bias
 
 
-def flat(x: Float[Array, "*feature row draw"]) -> Float[Array, "*feature rowdraw"]:
-    """Return one axis for rows and draws: a last axis of length one would keep loops from using vectors."""
-    return x.reshape(*x.shape[:-2], -1)
-
-
 def _bounded(u: Array) -> Array:
     """Keep the rare far outlier from leaving the region where the networks were trained."""
     return jnp.clip(u, -8, 8)
@@ -103,11 +107,25 @@ class Head(eqx.Module):
 
     conditioner: eqx.AbstractVar[Conditioner]
 
-    @abc.abstractmethod
     def log_prob(
         self, u: Float[Array, "row draw dim"], context: Float[Array, "row context"]
     ) -> Float[Array, "row draw"]:
         """Return the log density of each draw, given its row's context."""
+        prepared, is_single = self.prepare(context), u.shape[1] == 1
+        if is_single:
+            prepared, u = prepared.as_draws(), jnp.swapaxes(u, 0, 1)
+        columns = [u[..., d] for d in range(self.conditioner.dim)]
+        log_q = jnp.zeros(u.shape[:2], u.dtype)
+        # One element after the other, whose parameters then fit a processor's cache.
+        for d, column in enumerate(columns):
+            log_q += self.log_prob_of_element(self.conditioner.element(prepared, columns[:d]), column)
+        return log_q.T if is_single else log_q
+
+    @abc.abstractmethod
+    def log_prob_of_element(
+        self, parameters: Float[Array, "parameter row #draw"], value: Float[Array, "row draw"]
+    ) -> Float[Array, "row draw"]:
+        """Return the log density of one element, given what the conditioner makes of those before it."""
 
     def prepare(self, context: Float[Array, "row context"]) -> Prepared:
         """Return what sampling needs of each context."""

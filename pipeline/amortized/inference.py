@@ -1,6 +1,8 @@
 """A trained network at work: draws, their density and memberships for batches of data sets."""
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,16 +16,15 @@ from pipeline.amortized.compiling import compiler_options
 from pipeline.amortized.host import HostSimulator
 from pipeline.amortized.network import Network
 from pipeline.amortized.observations import Observations, encode
+from pipeline.amortized.parts import in_parts
 from pipeline.amortized.simulators import Simulator
 from pipeline.amortized.summaries import Summarised
 from pipeline.scenarios.base import DataSet
 
-BATCH_SIZES = (1, 16)  # data sets in one call; each size compiles once, and the draws of more leave the cache
-
+BATCH_SIZES = (1, 16)  # data sets in one call; each size compiles once
 
 N_MEMBERSHIP_DRAWS = 100  # of theta behind a mean membership: it varies little between draws
 N_BATCHES = 20  # of those draws, for the mean's Monte Carlo error
-ROWS_AT_ONCE = 640  # data sets times draws in one membership pass; more would not fit a processor's cache
 
 
 class Draws(NamedTuple):
@@ -49,11 +50,11 @@ class Amortized:
         self.simulator = network.simulator
         # Apart from the rest, because it takes longest to compile and everything needs it.
         self._summarise = compiled(network, lambda network, observed: network.summarise(observed))
-        self._draw = compiled(network, _draw, n_static=1)
-        self._infer = compiled(network, _infer, n_static=1)
-        self._propose = compiled(network, _propose, n_static=1)
-        self._density = compiled(network, _density)
-        self._memberships = compiled(network, _memberships)
+        self._draw = compiled(network, one_by_one(_draw, 1), n_static=1)
+        self._infer = compiled(network, one_by_one(_infer, 1), n_static=1)
+        self._propose = compiled(network, one_by_one(_propose, 1), n_static=1)
+        self._density = compiled(network, one_by_one(_density))
+        self._memberships = compiled(network, one_by_one(_memberships))
 
     def encode(self, data_sets: Sequence[DataSet]) -> Observations:
         """Turn data sets into arrays; ValueError where they are not finite or of a size not trained for."""
@@ -63,20 +64,17 @@ class Amortized:
 
     def draw(self, observed: Observations, n_draws: int, seeds: Sequence[int]) -> Draws:
         """Return draws for each data set, one seed a data set."""
-        parts = []
-        for batch, used, padded in _batches(observed, seeds):
-            summarised = self._summarise(batch)
-            theta, log_q = self._draw(summarised, jnp.asarray(padded), n_draws)
-            parts.append((np.asarray(theta)[:used], np.asarray(log_q)[:used]))
-        return Draws(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+        def of_batch(batch: Observations, seeds: np.ndarray) -> tuple[Array, Array]:
+            return self._draw(self._summarise(batch), seeds, n_draws)
+
+        return Draws(*_in_batches(of_batch, observed, np.asarray(seeds)))
 
     def context(self, observed: Observations) -> Float[np.ndarray, "dataset context"]:
         """Return what the summary network hands to the posterior's head, as one vector a data set."""
-        parts = [
-            np.asarray(self._summarise(batch).context)[:used]
-            for batch, used, _ in _batches(observed, range(len(observed.n_obs)))
-        ]
-        return np.concatenate(parts)
+        return _in_batches(
+            lambda batch, _: self._summarise(batch).context, observed, np.asarray(observed.n_obs)
+        )
 
     def infer(
         self, observed: Observations, n_draws: int, seeds: Sequence[int]
@@ -87,38 +85,32 @@ class Amortized:
 
         Without the draws' density, which costs as much as the draws.
         """
-        draws, means = [], []
-        for batch, used, padded in _batches(observed, seeds):
-            summarised = self._summarise(batch)
-            theta, found = self._infer(batch, summarised, jnp.asarray(padded), n_draws)
-            draws.append(np.asarray(theta)[:used])
-            means.append({kind: np.asarray(p)[:used] for kind, p in found.items()})
-        memberships = {kind: np.concatenate([part[kind] for part in means]) for kind in means[0]}
-        return np.concatenate(draws), memberships
+
+        def of_batch(batch: Observations, seeds: np.ndarray) -> tuple[Array, dict[str, Array]]:
+            return self._infer(batch, self._summarise(batch), seeds, n_draws)
+
+        return _in_batches(of_batch, observed, np.asarray(seeds))
 
     def propose(
         self, observed: Observations, n_draws: int, seeds: Sequence[int]
     ) -> tuple[Draws, Float[np.ndarray, "dataset draw"]]:
         """Return draws and the log target at each, for importance weights."""
-        drawn, targets = [], []
-        for batch, used, padded in _batches(observed, seeds):
-            summarised = self._summarise(batch)
-            *parts, log_p = self._propose(batch, summarised, jnp.asarray(padded), n_draws)
-            drawn.append([np.asarray(part)[:used] for part in parts])
-            targets.append(np.asarray(log_p)[:used])
-        draws = Draws(*(np.concatenate(part) for part in zip(*drawn, strict=True)))
-        return draws, np.concatenate(targets)
+
+        def of_batch(batch: Observations, seeds: np.ndarray) -> tuple[Array, Array, Array]:
+            return self._propose(batch, self._summarise(batch), seeds, n_draws)
+
+        theta, log_q, log_p = _in_batches(of_batch, observed, np.asarray(seeds))
+        return Draws(theta, log_q), log_p
 
     def log_density(
         self, observed: Observations, theta: Float[np.ndarray, "dataset draw dim"]
     ) -> Float[np.ndarray, "dataset draw"]:
         """Return the normalised log density of the amortized posterior at given points."""
-        parts = []
-        for batch, used, index in _batches(observed, range(len(theta))):
-            summarised = self._summarise(batch)
-            values = self._density(summarised, jnp.asarray(theta[index], jnp.float32))
-            parts.append(np.asarray(values)[:used])
-        return np.concatenate(parts)
+
+        def of_batch(batch: Observations, theta: np.ndarray) -> Array:
+            return self._density(self._summarise(batch), theta)
+
+        return _in_batches(of_batch, observed, np.asarray(theta, np.float32))
 
     def memberships(
         self, observed: Observations, theta: Float[np.ndarray, "dataset draw dim"]
@@ -127,11 +119,7 @@ class Amortized:
 
         They vary little between draws: a hundred are plenty for a mean.
         """
-        parts = []
-        for batch, used, index in _batches(observed, range(len(theta))):
-            found = self._memberships(batch, jnp.asarray(theta[index], jnp.float32))
-            parts.append({kind: np.asarray(p)[:used] for kind, p in found.items()})
-        return {kind: np.concatenate([part[kind] for part in parts]) for kind in parts[0]}
+        return _in_batches(self._memberships, observed, np.asarray(theta, np.float32))
 
 
 def compiled(network: Network, function: Callable, n_static: int = 0) -> Callable:
@@ -162,16 +150,52 @@ def compiled(network: Network, function: Callable, n_static: int = 0) -> Callabl
     return call
 
 
-def _batches(observed: Observations, items: Sequence[int]):
-    """Yield batches of a few fixed sizes, how many of each are real, and the real and repeated items."""
-    numbers, n, start = np.asarray(items), len(observed.n_obs), 0
-    while start < n:
+def one_by_one(function: Callable, n_static: int = 0) -> Callable:
+    """Return `function`, made to work on a batch's data sets one after the other: each fits the cache.
+
+    Args:
+        function: of a network, of arrays whose leading axis is the data set, or the data set and, varying
+            faster, something else, and of plain values.
+        n_static: the number of plain values.
+    """
+
+    def of_batch(network: Network, *arguments: Any) -> Any:
+        first_static = len(arguments) - n_static
+        arrays, static = arguments[:first_static], arguments[first_static:]
+        n_datasets = len(jax.tree.leaves(arrays)[0])
+        if n_datasets == 1:
+            return function(network, *arguments)
+
+        def of_one(arrays: tuple) -> Any:
+            return jax.tree.map(lambda leaf: leaf[0], function(network, *arrays, *static))
+
+        each = jax.tree.map(lambda leaf: leaf.reshape(n_datasets, -1, *leaf.shape[1:]), arrays)
+        return jax.lax.map(of_one, each)
+
+    return of_batch
+
+
+def _in_batches(function: Callable, observed: Observations, items: np.ndarray) -> Any:
+    """Return what `function` makes of data sets and an item for each, in batches of a few fixed sizes.
+
+    Several batches go to all cores, one each; the last one is filled up by repetition.
+    """
+    n = len(observed.n_obs)
+    starts = range(0, n, BATCH_SIZES[-1])
+
+    def of_batch(start: int) -> Any:
         used = min(n - start, BATCH_SIZES[-1])
         size = next(size for size in BATCH_SIZES if size >= used)
         index = np.minimum(start + np.arange(size), n - 1)
         # By NumPy: each gather of JAX's outside a compiled function costs more than a small network.
-        yield jax.tree.map(lambda leaf, index=index: np.asarray(leaf)[index], observed), used, numbers[index]
-        start += used
+        batch = jax.tree.map(lambda leaf: np.asarray(leaf)[index], observed)
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[:used], function(batch, np.asarray(items)[index]))
+
+    if len(starts) == 1:
+        return of_batch(0)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(of_batch, starts))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
 def _draw(network: Network, summarised: Summarised, seeds: Array, n_draws: int) -> tuple[Array, Array]:
@@ -203,22 +227,20 @@ def _memberships(network: Network, observed: Observations, theta: Array) -> dict
 
 
 def _membership_batches(
-    network: Network, observed: Observations, theta: Float[Array, "dataset draw dim"], n_batches: int
+    network: Network, observed: Observations, theta: Float[Array, "1 draw dim"], n_batches: int
 ) -> dict[str, Array]:
-    """Return means over consecutive batches of draws: as many draws at once as the cache holds."""
-    n_datasets, n_draws = theta.shape[:2]
+    """Return means over consecutive batches of draws, for one data set."""
+    networks, n_draws = network.memberships, theta.shape[1]
+    assert networks is not None and len(theta) == 1
     n_batches = min(n_batches, n_draws)
 
-    networks = network.memberships
-    assert networks is not None
+    def at(theta: Float[Array, "some dim"]) -> dict[str, Array]:
+        repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(theta), *leaf.shape[1:])), observed)
+        return {kind: jnp.exp(log_p) for kind, log_p in networks(theta, repeated).items()}
 
-    def at(theta: Float[Array, "dataset dim"]) -> dict[str, Array]:
-        return {kind: jnp.exp(log_p) for kind, log_p in networks(theta, observed).items()}
-
-    chunk = max(1, ROWS_AT_ONCE // n_datasets)
-    each = jax.lax.map(at, jnp.swapaxes(theta, 0, 1), batch_size=min(chunk, n_draws))
+    each = in_parts(at, theta[0], networks.draws_at_once)
     edges = np.linspace(0, n_draws, n_batches + 1).round().astype(int)
     share = np.zeros((n_batches, n_draws), np.float32)
     for i in range(n_batches):
         share[i, edges[i] : edges[i + 1]] = 1 / (edges[i + 1] - edges[i])
-    return {kind: jnp.einsum("ds,sbnk->bdnk", share, p) for kind, p in each.items()}
+    return {kind: jnp.einsum("ds,snk->dnk", share, p)[None] for kind, p in each.items()}

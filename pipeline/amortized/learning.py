@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.amortized.checkpoints import read_header
 
 N_POINTS = 500
-COLUMNS = ("step", "wall_s", "posterior", "guess", "membership")
+COLUMNS = ("step", "wall_s", "posterior", "guess", "membership", "stray")
 
 
 def learning(checkpoint: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from pipeline.amortized.flows import LOG_2PI
-from pipeline.amortized.heads import Conditioner, Head, Prepared, flat
+from pipeline.amortized.heads import Conditioner, Head, Prepared
 
 MIN_SCALE = 1e-3
 
@@ -22,14 +22,11 @@ class MixtureDensity(Head):
         # Equal means would get equal gradients for ever.
         self.start = jnp.linspace(-1.5, 1.5, n_components)
 
-    def log_prob(
-        self, u: Float[Array, "row draw dim"], context: Float[Array, "row context"]
+    def log_prob_of_element(
+        self, parameters: Float[Array, "parameter row #draw"], value: Float[Array, "row draw"]
     ) -> Float[Array, "row draw"]:
-        """Return the log density of each draw."""
-        parameters = self.conditioner(self.prepare(context), u)
-        each = flat(jnp.moveaxis(u, 2, 0))
-        log_q = _log_mixture(each, *self._split(jnp.moveaxis(flat(parameters), 1, 0)))
-        return log_q.sum(0).reshape(u.shape[:2])
+        """Return the log density of one element."""
+        return _log_mixture(value, *self._split(parameters))
 
     def sample(
         self, prepared: Prepared, n_draws: int, *, keys: PRNGKeyArray

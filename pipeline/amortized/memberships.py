@@ -1,6 +1,7 @@
 """Networks for memberships given theta, trained likelihood-free on simulated components."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -18,8 +19,13 @@ TRANSITION_WIDTH = 48  # of the network that makes an HMM's transition, once for
 
 
 class Memberships(eqx.Module):
-    """A network for P(z_n = k | y, theta)."""
+    """A network for P(z_n = k | y, theta).
 
+    Attributes:
+        draws_at_once: vectors of parameters in one pass; more leave the cache, fewer leave loops too short.
+    """
+
+    draws_at_once: ClassVar[int]
     simulator: Simulator = eqx.field(static=True)
 
     @abc.abstractmethod
@@ -51,6 +57,7 @@ def _residuals(
 class MixtureClassifier(Memberships):
     """One score a component, by the same network for all of them, from its weight and the residual."""
 
+    draws_at_once: ClassVar[int] = 5
     score: Pointwise
 
     def __init__(self, simulator: Simulator, *, width: int, key: PRNGKeyArray):
@@ -97,6 +104,7 @@ class HmmClassifier(Memberships):
     tangents whose coefficients a network of theta provides, which keeps the sequential part small.
     """
 
+    draws_at_once: ClassVar[int] = 50
     emission: Pointwise
     transition: Mlp
     n_steps: int = eqx.field(static=True)

@@ -9,21 +9,23 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from pipeline.amortized import newton
+from pipeline.amortized import newton, strays
 from pipeline.amortized.compiling import compiler_options
 from pipeline.amortized.coordinates import Coordinates, confine, release
 from pipeline.amortized.flows import SplineFlow
-from pipeline.amortized.heads import Head
+from pipeline.amortized.heads import Head, pick
 from pipeline.amortized.host import HostSimulator
 from pipeline.amortized.mdn import MixtureDensity
 from pipeline.amortized.memberships import HmmClassifier, Memberships, MixtureClassifier
 from pipeline.amortized.observations import Observations
+from pipeline.amortized.parts import in_parts
 from pipeline.amortized.pooled import PooledFeatures
 from pipeline.amortized.simulators import Simulation, Simulator
 from pipeline.amortized.summaries import Features, HmmFeatures, MixtureFeatures, Summarised, Summary
 
 N_EXAMPLES = 4000  # simulations behind the fixed scales
 
+ROWS_AT_ONCE = 1000  # draws times expansions in one evaluation of the density; more leave the cache
 WORST = 30.0  # nats; beyond, as happens in the first steps, a data set's loss grows like a logarithm
 
 
@@ -52,11 +54,19 @@ class Architecture:
 
 
 class Losses(NamedTuple):
-    """Means over a batch, in nats: of the posterior's -log q, the guess's squared error, the memberships."""
+    """Means over a batch: of the posterior's -log q in nats, and what is added to it.
+
+    Attributes:
+        posterior: -log q.
+        guess: the guess's squared error.
+        membership: cross-entropy of the memberships, in nats an observation.
+        stray: the price of draws where the posterior has no mass.
+    """
 
     posterior: Float[Array, ""]
     guess: Float[Array, ""]
     membership: Float[Array, ""]
+    stray: Float[Array, ""]
 
 
 class Network(eqx.Module):
@@ -100,8 +110,11 @@ class Network(eqx.Module):
         """The scale on which the summary and the head work."""
         return self.summary.coordinates
 
-    def losses(self, simulation: Simulation, n_members: int) -> Losses:
-        """Return the losses of a batch, the memberships' on its first `n_members` data sets."""
+    def losses(self, simulation: Simulation, n_members: int, n_drawn: int, *, key: PRNGKeyArray) -> Losses:
+        """Return the losses of a batch.
+
+        The memberships' are of its first `n_members` data sets, those of stray draws of its first `n_drawn`.
+        """
         summarised = self.summary(simulation.observed)
         log_q = self.log_density(summarised, simulation.theta[:, None])[:, 0]
         t, _ = self.coordinates.forward(simulation.theta)
@@ -112,7 +125,31 @@ class Network(eqx.Module):
             ).mean(),
             summarised.guess_loss(t),
             self.memberships.loss(few.theta, few.observed, few.z) if self.memberships else jnp.zeros(()),
+            self._price_of_strays(simulation, summarised, n_drawn, key=key),
         )
+
+    def _price_of_strays(
+        self, simulation: Simulation, summarised: Summarised, n_drawn: int, *, key: PRNGKeyArray
+    ) -> Float[Array, ""]:
+        """Draw once around each expansion of the first data sets; nothing where no log joint is in JAX."""
+        if isinstance(self.simulator, HostSimulator):
+            return jnp.zeros(())
+        log_share = summarised.log_weights[:n_drawn]
+        n_datasets, count = log_share.shape
+        theta_true, observed = jax.tree.map(
+            lambda leaf: leaf[:n_drawn], (simulation.theta, simulation.observed)
+        )
+        prepared = self.head.prepare(summarised.contexts[:n_drawn].reshape(n_datasets * count, -1))
+        u, _ = self.head.sample(prepared.as_draws(), n_datasets * count, keys=key[None])
+        around = jax.tree.map(lambda leaf: leaf[None, : n_datasets * count], summarised.expansions)
+        t, _ = confine(newton.unwhiten(around, u)[0][0])
+        theta, log_slope = self.coordinates.inverse(t)
+        _, log_slope_true = self.coordinates.forward(theta_true)
+        both = jnp.concatenate([theta.reshape(n_datasets, count, -1), theta_true[:, None]], axis=1)
+        # Densities of the coordinates, in which a posterior is nearest to a Gaussian.
+        log_slopes = jnp.concatenate([log_slope.reshape(n_datasets, count), -log_slope_true[:, None]], axis=1)
+        log_p = self.simulator.log_joint_of_draws(both, observed) + log_slopes
+        return strays.price(log_p[:, :-1], log_p[:, -1], log_share)
 
     def log_density(
         self, summarised: Summarised, theta: Float[Array, "dataset draw dim"]
@@ -121,11 +158,17 @@ class Network(eqx.Module):
         n_datasets, count = summarised.log_weights.shape
         t, log_slope = self.coordinates.forward(theta)
         s, log_release = release(t)
-        u, log_scale = newton.whiten(summarised.expansions, jnp.repeat(s, count, axis=0))
         contexts = summarised.contexts.reshape(n_datasets * count, -1)
-        each = self.head.log_prob(u, contexts) + log_scale[:, None]
-        each = each.reshape(n_datasets, count, -1) + summarised.log_weights[..., None]
-        return jax.nn.logsumexp(each, axis=1) + log_slope + log_release
+
+        def of_some(s: Float[Array, "some dataset dim"]) -> Float[Array, "some dataset"]:
+            each_row = jnp.repeat(jnp.swapaxes(s, 0, 1), count, axis=0)
+            u, log_scale = newton.whiten(summarised.expansions, each_row)
+            each = self.head.log_prob(u, contexts) + log_scale[:, None]
+            each = each.reshape(n_datasets, count, -1) + summarised.log_weights[..., None]
+            return jax.nn.logsumexp(each, axis=1).T
+
+        log_q = in_parts(of_some, jnp.swapaxes(s, 0, 1), ROWS_AT_ONCE // (n_datasets * count)).T
+        return log_q + log_slope + log_release
 
     def sample(
         self, summarised: Summarised, n_draws: int, *, keys: PRNGKeyArray
@@ -142,9 +185,7 @@ class Network(eqx.Module):
                 split[:, 0], summarised.log_weights
             )
             prepared = prepared.pick(chosen)
-            around = jax.tree.map(
-                lambda leaf: jax.vmap(lambda each, index: each[index])(leaf, chosen), around
-            )
+            around = jax.tree.map(lambda leaf: pick(leaf[:, :, None], chosen, axis=1), around)
         u, log_q = self.head.sample(prepared, n_draws, keys=split[:, 1])
         s, log_scale = newton.unwhiten(around, u)
         t, log_confine = confine(s)

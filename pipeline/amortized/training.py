@@ -19,7 +19,7 @@ from pipeline.amortized.budget import Budget
 from pipeline.amortized.checkpoints import identity_of, read_checkpoint, read_header, write_checkpoint
 from pipeline.amortized.compiling import compiler_options
 from pipeline.amortized.host import Ahead, Host, HostSimulator, from_layout
-from pipeline.amortized.network import Architecture, Network, build_network, initial_network
+from pipeline.amortized.network import Architecture, Losses, Network, build_network, initial_network
 from pipeline.amortized.observations import Observations
 from pipeline.amortized.optimiser import muon
 from pipeline.amortized.simulators import Simulation, Simulator
@@ -37,6 +37,7 @@ class Recipe:
     Attributes:
         batch: data sets a step.
         n_members: how many of them train the membership networks.
+        n_drawn: for how many of them draws are priced that lie where the posterior has no mass.
         learning_rate: at its peak.
         warm_up: share of the budget during which it rises from zero; then it falls like a cosine.
         decay: of the averaged weights, a step.
@@ -47,6 +48,7 @@ class Recipe:
 
     batch: int = 256
     n_members: int = 64
+    n_drawn: int = 128
     learning_rate: float = 2e-3
     warm_up: float = 0.02
     decay: float = 0.999
@@ -193,13 +195,13 @@ def _block(optimiser: optax.GradientTransformation, recipe: Recipe, *, is_short:
 
     def loss(network: Network, key: PRNGKeyArray, given: Simulation | None) -> tuple[Float[Array, ""], Any]:
         simulator = network.simulator
+        prior_key, data_key, draws_key = jr.split(key, 3)
         if given is None:
             assert isinstance(simulator, Simulator)
-            prior_key, data_key = jr.split(key)
             theta = simulator.prior(recipe.batch, key=prior_key)
             given = simulator.simulate(theta, key=data_key)
-        losses = network.losses(given, recipe.n_members)
-        return losses.posterior + losses.guess + losses.membership, losses
+        losses = network.losses(given, recipe.n_members, recipe.n_drawn, key=draws_key)
+        return sum(losses, jnp.zeros(())), losses
 
     def run(
         key: PRNGKeyArray,
@@ -222,7 +224,7 @@ def _block(optimiser: optax.GradientTransformation, recipe: Recipe, *, is_short:
                 return eqx.filter(new, eqx.is_array), tuple(losses)
 
             def rest(variable: Any) -> tuple[Any, Any]:
-                return variable, (jnp.nan,) * 3
+                return variable, (jnp.nan,) * len(Losses._fields)
 
             return jax.lax.cond(index < n_steps, advance, rest, variable)
 
