@@ -229,6 +229,10 @@ def test_draws_come_with_their_density_and_follow_the_seed(amortized):
     # A data set's draws do not depend on its neighbours.
     alone = amortized.draw(amortized.encode(data_sets[1:2]), 200, [2])
     np.testing.assert_allclose(alone.theta[0], draws.theta[1], atol=2e-2)
+    # Nor on how many batches go through, several at once.
+    many = amortized.simulator.scenario.data_sets(range(20)) + data_sets
+    last = amortized.draw(amortized.encode(many), 200, [*range(10, 30), 1, 2, 3])
+    np.testing.assert_allclose(last.theta[20:], draws.theta, atol=2e-2)
 
 
 def test_density_integrates_to_one_by_importance_sampling(amortized):
