@@ -1,6 +1,5 @@
 """A trained network at work: draws, their density and memberships for batches of data sets."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from pipeline.amortized.observations import Observations, encode
 from pipeline.amortized.parts import in_parts
 from pipeline.amortized.simulators import Simulator
 from pipeline.amortized.summaries import Summarised
+from pipeline.machine import usable_cores
 from pipeline.scenarios.base import DataSet
 
 BATCH_SIZES = (1, 16)  # data sets in one call; each size compiles once
@@ -193,7 +193,7 @@ def _in_batches(function: Callable, observed: Observations, items: np.ndarray) -
 
     if len(starts) == 1:
         return of_batch(0)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         parts = list(pool.map(of_batch, starts))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 

@@ -1,4 +1,4 @@
-"""Work in parts that fit a processor's cache."""
+"""Work in parts that fit a processor's cache, or memory."""
 
 from collections.abc import Callable
 from typing import Any

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from pipeline.amortized.observations import Observations
+from pipeline.amortized.parts import in_parts
 from pipeline.amortized.support import obstacle_in_jax
 from pipeline.scenarios.base import Scenario
 from pipeline.scenarios.gmm_ordered import GmmOrdered
@@ -157,13 +158,13 @@ class Simulator(abc.ABC):
     ) -> Float[Array, "dataset draw"]:
         """Return the log target of each draw, given its data set."""
         mask = observed.mask()
+
+        @jax.vmap
+        def at(theta: Float[Array, "dataset dim"]) -> Float[Array, " dataset"]:
+            return self.log_joint(theta, observed.y_mean, mask, observed.n_rep)
+
         # Some draws at a time, so that memory does not grow with their number.
-        each = jax.lax.map(
-            lambda t: self.log_joint(t, observed.y_mean, mask, observed.n_rep),
-            jnp.swapaxes(theta, 0, 1),
-            batch_size=max(1, min(ROWS_AT_ONCE // len(theta), theta.shape[1])),
-        )
-        return each.T
+        return in_parts(at, jnp.swapaxes(theta, 0, 1), ROWS_AT_ONCE // len(theta)).T
 
 
 def expansion(

@@ -5,7 +5,6 @@
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.machine import usable_cores
 from pipeline.stan import embedded
 from pipeline.stan.stanc import check_stan_file, translate
 from pipeline.stan.toolchain import SETTINGS, Embedded, ToolchainRecord, find_toolchain
@@ -69,7 +69,7 @@ def build(
     tools = find_toolchain(toolchain)
     cpp_code = translate(tools.stanc, path, say)
     if isinstance(tools, Embedded):
-        program = embedded.build_program(tools, path.stem, cpp_code, jobs or _cores(), say)
+        program = embedded.build_program(tools, path.stem, cpp_code, jobs or usable_cores(), say)
     else:
         from pipeline.stan import official
 
@@ -83,10 +83,6 @@ def build(
         compile_cpu_s=program.compile_cpu_s,
         reused=program.reused,
     )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
