@@ -28,20 +28,27 @@ CHUNK = 16
 
 def measure(
     subject: Subject, n_datasets: int, n_draws: int, seed: int = 90_000
-) -> tuple[Importance, list[bool]]:
-    """Return KL, efficiency and largest weight of simulated data sets; whether PSIS would accept them."""
+) -> tuple[Importance, dict[int, float]]:
+    """Return KL, efficiency and largest weight of simulated data sets; the share that PSIS accepts.
+
+    The share is by the number of proposals that may be drawn, the first attempt's and the last one's.
+    """
     data_sets = subject.scenario.data_sets(range(seed, seed + n_datasets))
-    proposals = min(AmortizedFlowPsis.proposals, n_draws)
-    parts, accepted = [], []
+    method = AmortizedFlowPsis
+    sizes = sorted({min(n * method.proposals, n_draws) for n in (1, method.most_batches)})
+    parts, accepted = [], {size: 0 for size in sizes}
     for start in range(0, n_datasets, CHUNK):
         some = data_sets[start : start + CHUNK]
         observed = subject.amortized.encode(some)
         drawn = subject.amortized.draw(observed, n_draws, range(1 + start, 1 + start + len(some)))
         log_p = subject.densities(observed, drawn.theta)[0]
         parts.append(importance(log_p, drawn.log_q))
-        for log_ratio in (log_p - drawn.log_q)[:, :proposals]:
-            accepted.append(bool(smoothed(log_ratio)[1] < accepted_pareto_k(proposals)))
-    return Importance(*(np.concatenate(part) for part in zip(*parts, strict=True))), accepted
+        for log_ratio in log_p - drawn.log_q:
+            enough = [smoothed(log_ratio[:size])[1] < accepted_pareto_k(size) for size in sizes]
+            for i, size in enumerate(sizes):
+                accepted[size] += any(enough[: i + 1])
+    shares = {size: count / n_datasets for size, count in accepted.items()}
+    return Importance(*(np.concatenate(part) for part in zip(*parts, strict=True))), shares
 
 
 def membership_excess(subject: Subject, n_datasets: int, seed: int = 200_000) -> dict[str, float]:
@@ -77,7 +84,7 @@ def main() -> None:
         "efficiency_median": np.median(efficiency),
         "efficiency_quantiles": np.quantile(efficiency, [0.01, 0.05, 0.25]).tolist(),
         "largest_weight_max": found.largest_weight.max(),
-        "accepted_by_psis": np.mean(accepted),
+        "accepted_by_psis_with_up_to_proposals": accepted,
         "membership_excess": membership_excess(subject, arguments.membership_datasets),
     }
     text = json.dumps(result, indent=1)

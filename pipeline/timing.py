@@ -5,7 +5,7 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,6 +23,15 @@ class PhaseTime:
     phase: str
     wall_s: float
     cpu_s: float
+
+
+def summed(phases: Iterable[PhaseTime]) -> list[PhaseTime]:
+    """Return one entry a phase, in the order in which they first came."""
+    found: dict[str, PhaseTime] = {}
+    for phase in phases:
+        before = found.get(phase.phase, PhaseTime(phase.phase, 0.0, 0.0))
+        found[phase.phase] = PhaseTime(phase.phase, before.wall_s + phase.wall_s, before.cpu_s + phase.cpu_s)
+    return list(found.values())
 
 
 class Stopwatch:

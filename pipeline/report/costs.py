@@ -5,6 +5,7 @@ import pandas as pd
 
 from pipeline.report.inputs import PHASES, REFERENCE_METHODS, Run
 from pipeline.scores.timing import ONE_OFF_PHASES, costs, speedups
+from pipeline.stages import FIRST_ACCEPTED, MORE_ACCEPTED, TO_NUTS
 
 
 def run_speedups(run: Run) -> pd.DataFrame:
@@ -62,19 +63,27 @@ def cost_rows(run: Run, factors: pd.DataFrame) -> list[dict]:
 def stage_rows(run: Run) -> list[dict]:
     """Return one row a scenario, method that corrects its draws, and stage: how many data sets ended there.
 
-    A data set ends with the correction where that was accepted, and goes on to NUTS where it was not; its
-    cost is that of all stages it took.
+    A data set ends with the correction where that was accepted, if need be with more proposals, and goes on
+    to NUTS where it was not; its cost is that of all stages it took.
     """
     timed = _fits_of(run, run.timings)
     fits = timed[timed["dataset"].notna() & ~timed["phase"].isin(ONE_OFF_PHASES)]
+    remarks = run.status.set_index(["scenario", "method", "dataset"])["reason"].fillna("")
+    went_on = remarks.index[remarks.str.startswith(MORE_ACCEPTED)]
     rows = []
     for (scenario, method), part in fits.groupby(["scenario", "method"], sort=False):
         if "correct" not in set(part["phase"]):
             continue
         by_dataset = part.groupby("dataset")
         wall_s = by_dataset["wall_s"].sum()
-        escalated = by_dataset["phase"].agg(lambda phases: "sample" in set(phases))
-        for stage, chosen in (("correction accepted", ~escalated), ("escalated to NUTS", escalated)):
+        to_nuts = by_dataset["phase"].agg(lambda phases: "sample" in set(phases))
+        more = pd.Series([(scenario, method, n) in went_on for n in wall_s.index], wall_s.index, dtype=bool)
+        stages = {
+            FIRST_ACCEPTED: ~to_nuts & ~more,
+            MORE_ACCEPTED: ~to_nuts & more,
+            TO_NUTS: to_nuts,
+        }
+        for stage, chosen in stages.items():
             rows.append(
                 {
                     "scenario": scenario,

@@ -6,9 +6,10 @@ mixtures of multivariate t distributions: draws from q are weighted by p/q, and 
 the weighted draws, with the probabilities of components in place of those that were drawn (Rao-Blackwellised;
 their section 4.2), gives the next q.
 
-The degrees of freedom are fixed, as theirs are: they are what a proposal pays so that its weights stay
-bounded where the posterior's tails are longer than a Gaussian's. KL(p || q), an average over the bulk, would
-not pay it.
+Each Gaussian becomes two t distributions, a core and a wider tail, since a posterior that is bent or skewed
+follows neither. The degrees of freedom are fixed, as theirs are: they are what a proposal pays so that its
+weights stay bounded where the posterior's tails are longer than a Gaussian's. KL(p || q), an average over the
+bulk, would not pay it.
 """
 
 from collections.abc import Callable
@@ -19,16 +20,20 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from pipeline.importance import MAX_PARETO_K, smoothed
+from pipeline.importance import smoothed
 from pipeline.variational.mixture import Mixture
 from pipeline.variational.student import StudentMixture
 
-FREEDOM = 5.0  # of the components' t distributions
-DRAWS = 2000  # a component and round
+CORE_FREEDOM = 10.0  # degrees of freedom of the t distribution in a Gaussian's place
+TAIL_FREEDOM = 5.0  # of the one around it, to begin with
+TAIL_SCALE = 1.5  # times as wide, and with
+TAIL_SHARE = 0.3  # of the Gaussian's weight
+DRAWS = 1000  # a component and round
 MAX_ROUNDS = 5
 MAX_STEPS = 50  # of expectation maximisation a round
 STEP_TOLERANCE = 1e-4  # nats of the weighted log likelihood that a step must gain to be followed by another
-NEEDED_EACH = 10  # effective draws of a component for each of its dimensions
+NEEDED_EACH = 5  # effective draws of a component for each of its dimensions
+MAX_K_HAT = 1.0  # from there on not even the weights' mean exists, which is what a round maximises
 
 LogDensity = Callable[[Float[np.ndarray, "draw dim"]], Float[np.ndarray, " draw"]]
 
@@ -39,7 +44,7 @@ class Refined:
 
     Attributes:
         mixture: the best proposal, or None where no weights could be trusted.
-        rounds: of expectation maximisation behind it; with none, t distributions stand in for the Gaussians.
+        rounds: of expectation maximisation behind it; with none, cores and tails stand in for the Gaussians.
         gain: of KL(p || q) in nats over these, each round's on draws of its own.
         efficiency: effective share of its draws, weighted.
         k_hat: of their weights.
@@ -63,9 +68,7 @@ class _Weighted(NamedTuple):
     k_hat: float
 
 
-def refine(
-    log_p: LogDensity, start: Mixture, *, is_full_rank: bool, seed: int, freedom: float = FREEDOM
-) -> Refined:
+def refine(log_p: LogDensity, start: Mixture, *, is_full_rank: bool, seed: int) -> Refined:
     """Refine a mixture for as long as fresh draws say that it comes nearer to the target.
 
     Every proposal is judged on draws that no step has seen, which then serve the next round. A round is the
@@ -76,13 +79,12 @@ def refine(
         start: the mixture with the best bound.
         is_full_rank: whether components have full scale matrices.
         seed: of the draws.
-        freedom: degrees of freedom, above 2.
     """
-    proposal = StudentMixture(start.log_weight, start.mean, start.chol, freedom)
+    proposal = cores_and_tails(start)
     best = Refined(None, 0, 0.0, np.nan, np.nan, "the last round")
     for number in range(MAX_ROUNDS + 1):
         drawn = _weighted(log_p, proposal, np.random.default_rng([seed, 3, number]))
-        if not drawn.k_hat < MAX_PARETO_K:
+        if not drawn.k_hat < MAX_K_HAT:
             return replace(best, reason=f"k-hat {drawn.k_hat:.2f}")
         gain, error = (0.0, 0.0) if best.mixture is None else _gain(drawn, best.mixture)
         if best.mixture is None or gain > 0:
@@ -95,6 +97,17 @@ def refine(
             return replace(best, reason="too few effective draws of a component")
         proposal = found
     return best
+
+
+def cores_and_tails(mixture: Mixture) -> StudentMixture:
+    """Return two t distributions for each Gaussian, the wider one around the other."""
+    count = len(mixture.mean)
+    return StudentMixture(
+        np.concatenate([mixture.log_weight + np.log1p(-TAIL_SHARE), mixture.log_weight + np.log(TAIL_SHARE)]),
+        np.concatenate([mixture.mean, mixture.mean]),
+        np.concatenate([mixture.chol, TAIL_SCALE * mixture.chol]),
+        np.repeat([CORE_FREEDOM, TAIL_FREEDOM], count),
+    )
 
 
 def _weighted(log_p: LogDensity, proposal: StudentMixture, rng: np.random.Generator) -> _Weighted:
@@ -115,7 +128,10 @@ def _gain(drawn: _Weighted, before: StudentMixture) -> tuple[float, float]:
 
 
 def _maximised(proposal: StudentMixture, drawn: _Weighted, is_full_rank: bool) -> StudentMixture | None:
-    """Return the mixture of greatest weighted log likelihood, or None where the draws are too few for it."""
+    """Return the mixture of greatest weighted log likelihood.
+
+    Where the draws are too few for a component, it is the one before; None where they were from the start.
+    """
     before = -np.inf
     for _ in range(MAX_STEPS):
         log_joint, distance = proposal.joint(drawn.x)
@@ -126,7 +142,7 @@ def _maximised(proposal: StudentMixture, drawn: _Weighted, is_full_rank: bool) -
         share = drawn.weight * np.exp(log_joint - log_q)
         found = _step(drawn.x, share, distance, proposal.freedom, is_full_rank)
         if found is None:
-            return None
+            return proposal if np.isfinite(before) else None
         proposal, before = found, value
     return proposal
 
@@ -135,7 +151,7 @@ def _step(
     x: Float[np.ndarray, "draw dim"],
     share: Float[np.ndarray, "component draw"],
     distance: Float[np.ndarray, "component draw"],
-    freedom: float,
+    freedom: Float[np.ndarray, " component"],
     is_full_rank: bool,
 ) -> StudentMixture | None:
     """Return the mixture after a step of expectation maximisation.
@@ -144,13 +160,13 @@ def _step(
         x: the draws.
         share: their weights, times the probability of each component.
         distance: (x - mu)' S^-1 (x - mu) of each component.
-        freedom: degrees of freedom.
+        freedom: degrees of freedom of each component.
         is_full_rank: whether components have full scale matrices.
     """
     dim, total = x.shape[1], share.sum(1)
     if not (total**2 > NEEDED_EACH * dim * (share**2).sum(1)).all():
         return None
-    pull = share * (freedom + dim) / (freedom + distance)
+    pull = share * (freedom[:, None] + dim) / (freedom[:, None] + distance)
     mean = pull @ x / pull.sum(1)[:, None]
     apart = x - mean[:, None]
     scale = (pull[..., None] * apart).transpose(0, 2, 1) @ apart / total[:, None, None]

@@ -18,13 +18,13 @@ class StudentMixture:
         mean: location of each component.
         chol: lower Cholesky factor of each component's scale matrix; the covariance is
             freedom / (freedom - 2) times as large.
-        freedom: degrees of freedom, above 2.
+        freedom: degrees of freedom of each component, above 2.
     """
 
     log_weight: Float[np.ndarray, " component"]
     mean: Float[np.ndarray, "component dim"]
     chol: Float[np.ndarray, "component dim dim"]
-    freedom: float
+    freedom: Float[np.ndarray, " component"]
 
     def draw(self, n: int, rng: np.random.Generator) -> Float[np.ndarray, "n dim"]:
         """Return independent draws."""
@@ -37,7 +37,8 @@ class StudentMixture:
 
     def _from(self, component: np.ndarray, rng: np.random.Generator) -> Float[np.ndarray, "draw dim"]:
         noise = rng.standard_normal((len(component), self.mean.shape[1]))
-        spread = np.sqrt(self.freedom / rng.chisquare(self.freedom, len(component)))
+        freedom = self.freedom[component]
+        spread = np.sqrt(freedom / rng.chisquare(freedom))
         return self.mean[component] + spread[:, None] * np.einsum("nij,nj->ni", self.chol[component], noise)
 
     def log_density(self, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, " draw"]:
@@ -48,7 +49,7 @@ class StudentMixture:
         self, x: Float[np.ndarray, "draw dim"]
     ) -> tuple[Float[np.ndarray, "component draw"], Float[np.ndarray, "component draw"]]:
         """Return each component's log weighted density, and its squared distance (x - mu)' S^-1 (x - mu)."""
-        dim, freedom = x.shape[1], self.freedom
+        dim, freedom = x.shape[1], self.freedom[:, None]
         gaussian = Mixture(self.log_weight, self.mean, self.chol).joint(x)
         distance = (gaussian.z**2).sum(2)
         log_norm = gammaln((freedom + dim) / 2) - gammaln(freedom / 2) - 0.5 * dim * np.log(freedom / 2)

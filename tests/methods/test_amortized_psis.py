@@ -6,8 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.amortized.hosted import Proposals
+from pipeline.errors import UserError
 from pipeline.importance import accepted_pareto_k, resample, smoothed
-from pipeline.methods.amortized_psis import _Ready
+from pipeline.methods.amortized_psis import AmortizedFlowPsis, _Ready
+from pipeline.methods.base import Task
+from pipeline.stages import MORE_ACCEPTED
 
 
 def test_rejected_draws_have_no_weight_and_too_many_of_them_cannot_be_trusted():
@@ -48,17 +51,14 @@ class Model:
     """Stan's side, of which only an escalation asks."""
 
 
-class Task:
-    seed, model = 3, Model()
-
-
 class Proposing:
-    """Draws from N(0, scale), for the target N(1, 1) without constraints."""
+    """Draws from N(0, scale), for the target N(1, 1) without constraints; it remembers what it was asked."""
 
     def __init__(self, scale):
-        self.scale = scale
+        self.scale, self.seeds = scale, []
 
     def propose(self, task, n_draws):
+        self.seeds.append(task.seed)
         x = self.scale * np.random.default_rng(task.seed).normal(size=(n_draws, 1))
         log_q = -0.5 * (x[:, 0] / self.scale) ** 2 - np.log(self.scale)
         return Proposals(x, -0.5 * (x[:, 0] - 1) ** 2, log_q)
@@ -67,14 +67,37 @@ class Proposing:
         return x, x
 
 
+def task(seed=3):
+    """A task of which only the seed is asked for, and Stan's side only by an escalation."""
+    return Task(None, None, Model(), seed, 1)  # pyright: ignore[reportArgumentType]
+
+
 def test_accepted_draws_follow_the_target():
-    fit = _Ready(4000, 1000, Proposing(2.0)).fit(Task())
+    network = Proposing(2.0)
+    fit = _Ready(4000, 8, 1000, network).fit(task())
     assert [phase.phase for phase in fit.phases] == ["infer", "correct"] and not fit.note
-    assert fit.flat.shape == (1, 1000, 1)
+    assert fit.flat.shape == (1, 1000, 1) and network.seeds == [3]
     assert fit.flat.mean() == pytest.approx(1, abs=0.1) and fit.flat.std() == pytest.approx(1, abs=0.08)
 
 
-def test_too_narrow_proposals_are_not_accepted(monkeypatch):
+def test_where_the_first_proposals_are_not_enough_more_may_be():
+    """k-hat of many is about .5; of 300 it is above the .6 that they accept in a third of samples."""
+    ended = {"": [], MORE_ACCEPTED: []}
+    for seed in range(1, 41):
+        network = Proposing(0.8)
+        fit = _Ready(300, 100, 300, network).fit(task(seed))
+        ended[fit.note.split(":")[0]].append(fit)
+        assert network.seeds[0] == seed and len(set(network.seeds)) == len(network.seeds)
+        assert len(network.seeds) == (100 if fit.note else 1)
+        assert [phase.phase for phase in fit.phases] == ["infer", "correct"]
+    first, more = ended.values()
+    assert min(len(first), len(more)) >= 5
+    assert np.mean([fit.flat.mean() for fit in more]) == pytest.approx(1, abs=0.06)
+    assert np.mean([fit.flat.std() for fit in more]) == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.parametrize("most_batches", [1, 4])
+def test_too_narrow_proposals_are_not_accepted(monkeypatch, most_batches):
     class Escalated(Exception):
         pass
 
@@ -82,5 +105,19 @@ def test_too_narrow_proposals_are_not_accepted(monkeypatch):
         raise Escalated
 
     monkeypatch.setattr(Model, "by_name", by_name, raising=False)
+    network = Proposing(0.3)
     with pytest.raises(Escalated):
-        _Ready(4000, 1000, Proposing(0.3)).fit(Task())
+        _Ready(4000, most_batches, 1000, network).fit(task())
+    assert len(network.seeds) == most_batches
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"draws": 3000}, "draws: found 3000; it must be 1 to 2000"),
+        ({"most_batches": 0}, "most_batches"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(settings, words):
+    with pytest.raises(UserError, match=words):
+        AmortizedFlowPsis(**settings)

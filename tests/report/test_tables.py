@@ -154,14 +154,21 @@ def test_a_corrected_method_is_told_apart_by_the_stage_that_was_enough(run: Run)
         return [{**keys, "phase": phase, "wall_s": s} for phase, s in wall_s.items()]
 
     ended = [fit(1, infer=0.1, correct=0.1), fit(2, infer=0.1, correct=0.3)]
-    went_on = [fit(3, infer=0.1, correct=0.1, warmup=1.0, sample=0.8)]
-    rows = pd.DataFrame([row for rows in ended + went_on for row in rows])
-    found = stage_rows(replace(run, timings=pd.concat([run.timings, rows], ignore_index=True)))
-    accepted, escalated = found
-    assert (accepted["n"], escalated["n"]) == (2, 1)
-    assert accepted["share"] == pytest.approx(2 / 3)
-    assert accepted["wall_s"] == pytest.approx(0.3) and escalated["wall_s"] == pytest.approx(2.0)
-    assert accepted["share_of_cost"] == pytest.approx(0.6 / 2.6)
+    more = [fit(3, infer=0.8, correct=0.3)]
+    went_on = [fit(4, infer=0.1, correct=0.1, warmup=1.0, sample=0.8)]
+    rows = pd.DataFrame([row for rows in ended + more + went_on for row in rows])
+    remarks = ["", "flagged", "accepted with more proposals: k-hat .8", "escalated to NUTS: k-hat .9"]
+    keys = {"scenario": "hmm-ordered", "method": "psis", "status": "ok"}
+    status = pd.DataFrame([{**keys, "dataset": 1 + i, "reason": words} for i, words in enumerate(remarks)])
+    timings, statuses = (
+        pd.concat(both, ignore_index=True) for both in ((run.timings, rows), (run.status, status))
+    )
+    first, more, escalated = stage_rows(replace(run, timings=timings, status=statuses))
+    assert (first["n"], more["n"], escalated["n"]) == (2, 1, 1)
+    assert first["share"] == pytest.approx(1 / 2)
+    assert first["wall_s"] == pytest.approx(0.3) and escalated["wall_s"] == pytest.approx(2.0)
+    assert more["wall_s"] == pytest.approx(1.1)
+    assert first["share_of_cost"] == pytest.approx(0.6 / 3.7)
 
 
 def test_the_decisive_scores_come_worst_first_and_lead_the_verdict(run: Run, summary: pd.DataFrame):
