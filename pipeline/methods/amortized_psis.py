@@ -109,10 +109,10 @@ class _Ready(Method):
             with Stopwatch() as correct:
                 log_weights, pareto_k = smoothed(np.concatenate([some.log_p - some.log_q for some in drawn]))
             phases += [infer.phase("infer"), correct.phase("correct")]
-            is_accepted = pareto_k < accepted_pareto_k(total)
+            limit = accepted_pareto_k(total)
+            is_accepted = pareto_k < limit
             if is_accepted:
                 break
-            limit = accepted_pareto_k(total)
             remarks.append(f"k-hat {pareto_k:.2f} of {total} proposals, accepted under {limit:.2f}")
         with Stopwatch() as correct:
             chosen = resample(log_weights, self.draws, np.random.default_rng(task.seed))
