@@ -11,6 +11,8 @@ from pipeline.report.style import RULE, Mark
 
 Record = Mapping[str, Any]
 LINEAR, LOG = "linear", "log"
+# Whether each chart is held against Vega-Lite's schema: two fifths of a page's time, so only a test does.
+VALIDATE = False
 
 
 class Drawing:
@@ -33,7 +35,8 @@ class Drawing:
 
     def spec(self, layers: Sequence[alt.Chart], height: float) -> dict[str, Any]:
         """Return the layers as one chart, as wide as the page lets it."""
-        spec = alt.layer(*layers).properties(height=height, width="container").to_dict()
+        layered = alt.layer(*layers).properties(height=height, width="container")
+        spec = layered.to_dict(validate=VALIDATE)
         del spec["config"]  # one configuration for the whole page: style.VEGA_CONFIG
         return spec | {"datasets": {f"d{i}": list(records) for i, records in enumerate(self._records)}}
 

@@ -9,11 +9,13 @@ import shutil
 from itertools import pairwise
 from pathlib import Path
 
+import altair as alt
 import pandas as pd
 import pytest
 from docutils.core import publish_parts
 
 from pipeline.errors import UserError
+from pipeline.report import drawing
 from pipeline.report.__main__ import main
 from pipeline.report.inputs import read_run
 from pipeline.report.render import SECTIONS, render_html, render_report
@@ -145,6 +147,17 @@ def test_charts_are_strict_json_with_a_spec_each(page: Page):
         spec = json.loads(text, parse_constant=refuse)
         assert spec["width"] == "container"
         assert spec["layer"]
+
+
+def test_every_chart_follows_vega_lites_schema(run_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    checked, validate = [], alt.LayerChart.validate
+    counted = classmethod(lambda _, *given: (checked.append(given), validate(*given))[1])
+    monkeypatch.setattr(alt.LayerChart, "validate", counted)
+    render_html(read_run(run_folder))
+    assert not checked
+    monkeypatch.setattr(drawing, "VALIDATE", True)
+    assert render_html(read_run(run_folder)) == (run_folder / "report.html").read_text(encoding="utf-8")
+    assert len(checked) > 50
 
 
 def test_rendering_twice_gives_the_same_bytes(tmp_path: Path):
