@@ -11,6 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 
 from pipeline.amortized import peer
@@ -42,7 +43,9 @@ def main() -> None:
     for seed in range(SEED, SEED + arguments.datasets):
         observed = trained.encode(scenario.data_sets([seed]))
         theta = trained.sample(observed, arguments.draws, seed)
-        log_p.append(np.asarray(simulator.log_joint_of_draws(theta[None].astype(np.float32), observed))[0])
+        log_p.append(
+            np.asarray(simulator.log_joint_of_draws(jnp.asarray(theta[None], jnp.float32), observed))[0]
+        )
         log_q.append(trained.log_density(observed, theta))
     found = importance(np.stack(log_p).astype(float), np.stack(log_q))
     error = found.kl.std() / np.sqrt(len(found.kl))
