@@ -131,8 +131,9 @@ POSTERIOR_METRICS = [
         title="Pareto k-hat",
         definition=(
             "Tail shape of the importance ratios of the posterior to the approximation: up to 0.5 good, "
-            "above 0.7 the draws cannot be corrected by reweighting. It cannot see a mode that the "
-            "approximation misses, so never read it without sliced Wasserstein and c2st."
+            "above 0.7 the draws cannot be corrected by reweighting, below 0 the ratios are bounded and "
+            "differences say little. From a thousand draws its error is 0.1 to 0.2. It cannot see a mode "
+            "that the approximation misses, so never read it without sliced Wasserstein and c2st."
         ),
         formula="shape of the generalised Pareto distribution fitted to the largest p/q at draws from q",
         unit="none",

@@ -24,10 +24,10 @@ from pipeline.importance import smoothed
 from pipeline.variational.mixture import Mixture
 from pipeline.variational.student import StudentMixture
 
-CORE_FREEDOM = 10.0  # degrees of freedom of the t distribution in a Gaussian's place
-TAIL_FREEDOM = 5.0  # of the one around it, to begin with
-TAIL_SCALE = 1.5  # times as wide, and with
-TAIL_SHARE = 0.3  # of the Gaussian's weight
+CORE_FREEDOM = 10.0  # degrees of freedom of the core
+TAIL_FREEDOM = 5.0  # of the tail, which begins
+TAIL_SCALE = 1.5  # so many times as wide as the core
+TAIL_SHARE = 0.3  # with this share of the Gaussian's weight
 DRAWS = 1000  # a component and round
 MAX_ROUNDS = 5
 MAX_STEPS = 50  # of expectation maximisation a round
