@@ -40,7 +40,8 @@ def test_an_untrained_network_fails_the_checks(scenario):
     assert all(row["excess"] > 0 for row in summary["memberships"])
     assert [row["data"] for row in summary["altered"]] == ["as simulated", *KINDS]
     assert np.isfinite(table.to_numpy(dtype=float)).all()
-    again = check_network(subject, checks, seed_of)[0]
-    assert {k: v for k, v in again.items() if k != "wall_s"} == {
-        k: v for k, v in summary.items() if k != "wall_s"
-    }
+    if scenario == "hmm-ordered":  # the same again; once is enough, and it is the quicker one
+        again = check_network(subject, checks, seed_of)[0]
+        assert {k: v for k, v in again.items() if k != "wall_s"} == {
+            k: v for k, v in summary.items() if k != "wall_s"
+        }

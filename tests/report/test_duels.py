@@ -7,7 +7,7 @@ from pipeline.report.duels import Duel, duel, duel_sentence
 from pipeline.report.inputs import read_run
 from pipeline.report.render import render_html
 from pipeline.report.sentences import Finding, method_sentence
-from tests.report.synthetic import METHODS, write_run
+from tests.report.synthetic import Made, write_run
 
 
 def tables(own, theirs, own_s=(2.0, 8.0), theirs_s=(1.0, 1.0)):
@@ -66,8 +66,10 @@ def test_the_sentence_says_how_often_and_at_what_cost():
 
 
 def test_it_stands_on_the_first_screen(tmp_path):
-    folder = write_run(tmp_path / "run", methods=[*METHODS, "flow-vi"], with_examples=False)
+    made = [Made(name, ("mu",), ("membership",), 4, 2) for name in "ab"]
+    methods = ["nuts", "advi-fullrank", "flow-vi"]
+    folder = write_run(tmp_path / "run", scenarios=made, methods=methods, with_examples=False)
     run = read_run(folder)
     duels = [duel(run.scores, run.timings, name, "flow-vi") for name in run.scenarios]
-    assert len(duels) == 3 and all(duels)
+    assert len(duels) == 2 and all(duels)
     assert duel_sentence([one for one in duels if one]) in render_html(run)

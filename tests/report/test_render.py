@@ -153,8 +153,6 @@ def test_every_chart_follows_vega_lites_schema(run_folder: Path, monkeypatch: py
     checked, validate = [], alt.LayerChart.validate
     counted = classmethod(lambda _, *given: (checked.append(given), validate(*given))[1])
     monkeypatch.setattr(alt.LayerChart, "validate", counted)
-    render_html(read_run(run_folder))
-    assert not checked
     monkeypatch.setattr(drawing, "VALIDATE", True)
     assert render_html(read_run(run_folder)) == (run_folder / "report.html").read_text(encoding="utf-8")
     assert len(checked) > 50
@@ -220,7 +218,8 @@ def test_partial_runs_render_and_say_what_is_missing(case: str, tmp_path: Path):
 
 
 def test_a_method_without_certified_references_was_run_all_the_same(tmp_path: Path):
-    folder = write_run(tmp_path / "run", with_examples=False, **EMPTY["no certified reference"])
+    settings = {"scenarios": SCENARIOS[:1], **EMPTY["no certified reference"]}
+    folder = write_run(tmp_path / "run", with_examples=False, **settings)
     page = Page(render_report(folder).read_text(encoding="utf-8"))
     cells = [e.text() for e in page.root.all("td") if e.attributes.get("class") == "cell"]
     assert any("not scored" in cell for cell in cells)
@@ -277,7 +276,9 @@ def test_captions_are_sound_restructured_text():
 
 
 def test_a_bias_of_one_data_set_is_said_to_be_its_own(tmp_path: Path):
-    folder = write_run(tmp_path / "run", failures={}, uncertified={}, with_examples=False)
+    folder = write_run(
+        tmp_path / "run", scenarios=SCENARIOS[:1], failures={}, uncertified={}, with_examples=False
+    )
     scores = pd.read_parquet(folder / "scores.parquet")
     here = (scores["scenario"] == "gmm-ordered") & (scores["method"] == "nuts") & (scores["dataset"] == 7)
     scores.loc[here & (scores["metric"] == "mean_error_sd"), "value"] = 4.0
