@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.calibration.importance import importance
 from pipeline.labels.permuting import numbers
 from pipeline.methods import get_method
 from pipeline.methods.base import Fit, MethodFailed, Task
@@ -111,19 +112,6 @@ def print_ordered(scenario: str, rows: pd.DataFrame) -> None:
     print(f"\n{scenario}, {len(by['kl'])} data sets\n{table.round(3).to_string()}")
 
 
-def efficiency(log_ratio: np.ndarray) -> float:
-    """Return the effective share of importance weighted draws."""
-    weight = np.exp(log_ratio - log_ratio.max())
-    return float(weight.mean() ** 2 / (weight**2).mean())
-
-
-def divergence(log_ratio: np.ndarray) -> float:
-    """Return KL(p || q) in nats by importance sampling from q."""
-    weight = np.exp(log_ratio - log_ratio.max())
-    log_evidence = math.log(weight.mean()) + log_ratio.max()
-    return float((weight @ log_ratio) / weight.sum() - log_evidence)
-
-
 def furthest_mass(task: Task, fit: Fit, n_copies: int) -> float:
     """Return how far the share of draws of a copy lies from its own, as a part of that."""
     mu = task.model.by_name(fit.flat[0])["mu"]
@@ -151,9 +139,10 @@ def copies(count: int) -> None:
                 found = fitted(task, *method)
                 row = {"dataset": i, "method": name, "k-hat": found["k_hat"]}
                 if "fit" in found:
-                    row["efficiency"] = efficiency(found["log_ratio"])
+                    weights = importance(found["log_ratio"][None], np.zeros(1))
+                    row["efficiency"] = float(weights.efficiency[0])
                     row["furthest mass"] = furthest_mass(task, found["fit"], n_copies)
-                    row["KL of its copies"] = divergence(found["log_ratio"])
+                    row["KL of its copies"] = float(weights.kl[0])
                 words = ", ".join(f"{key} {value:.3g}" for key, value in list(row.items())[2:])
                 note = found["fit"].note if "fit" in found else "failed"
                 print(f"  K = {n_components}, data set {i}, {name}: {words}; {note}", flush=True)

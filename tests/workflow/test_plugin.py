@@ -23,6 +23,7 @@ methods:
   nuts: {warmup: 500, draws: 500}
   mode-jitter: {scale: 0.2}
   amortized-flow: {train_steps: 100, scenarios: [program]}
+  amortized-flow-psis: {}
 reference: {warmup: 500, draws: 500}
 checks: {n_datasets: 20, draws: 99}
 """
@@ -40,10 +41,10 @@ def test_plugins_are_scored_and_reported_as_the_suites_own(tmp_path):
     (project / "tiny.yaml").write_text(CONFIG)
     snakemake(project, "--cores", "2")
     scores = pd.read_csv(project / "results/tiny/scores.csv")
-    everywhere = {"nuts", "mode-jitter"}
+    everywhere, amortized = {"nuts", "mode-jitter"}, {"amortized-flow", "amortized-flow-psis"}
     assert set(scores[scores.scenario == "outliers"].method) == everywhere
     of_program = scores[scores.scenario == "program"]
-    assert set(of_program.method) == everywhere | {"amortized-flow"}
+    assert set(of_program.method) == everywhere | amortized
     assert "membership_accuracy" in set(of_program[of_program.method == "amortized-flow"].metric)
     page = (project / "results/tiny/report.html").read_text()
     assert "mode-jitter" in page
