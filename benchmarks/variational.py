@@ -1,7 +1,7 @@
 """Variational inference on Stan's densities against Stan's own: bounds, divergence, k-hat, copies of modes.
 
     python benchmarks/variational.py ordered [--datasets 10] [--only flow-vi ...]
-    python benchmarks/variational.py copies [--datasets 10]
+    python benchmarks/variational.py copies [--datasets 10] [--components 2 3]
 
 ``ordered`` fits the simulated scenarios with identified labels by ADVI, by mixtures of 1, 2 and 3 Gaussians
 and by a flow; ``copies`` fits well-separated mixtures with exchangeable components by ADVI and by a mixture
@@ -119,13 +119,13 @@ def furthest_mass(task: Task, fit: Fit, n_copies: int) -> float:
     return float(np.abs(share * n_copies - 1).max())
 
 
-def copies(count: int) -> None:
+def copies(count: int, sizes: list[int]) -> None:
     """Print the mass that mixtures of K! components give to each of K! copies, and k-hats beside ADVI's.
 
     All k-hats are from N_RAW draws: from a thousand they have errors of .1 to .2, and the less of two such
     numbers is lower than either.
     """
-    for n_components in (2, 3):
+    for n_components in sizes:
         n_copies = math.factorial(n_components)
         block = {"n_components": n_components, "separation": [3.0, 8.0]}
         methods = {
@@ -169,11 +169,12 @@ def main() -> None:
     parser.add_argument("what", choices=("ordered", "copies"))
     parser.add_argument("--datasets", type=int, default=10)
     parser.add_argument("--only", nargs="*", default=[], choices=list(ORDERED))
+    parser.add_argument("--components", nargs="*", type=int, default=[2, 3], help="K, for copies")
     arguments = parser.parse_args()
     if arguments.what == "ordered":
         ordered(arguments.datasets, arguments.only)
     else:
-        copies(arguments.datasets)
+        copies(arguments.datasets, arguments.components)
 
 
 if __name__ == "__main__":

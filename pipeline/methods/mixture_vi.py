@@ -99,7 +99,8 @@ class MixtureVi(Method):
                 words = f"; not refined: k-hat {k_hat:.2f}"
                 if k_hat < accepted_pareto_k(len(raw)):
                     words = (
-                        f"; refined in {refined.rounds} rounds by {refined.gain:.3f} nats of KL(p || q), "
+                        f"; refined in {refined.rounds + refined.evened} rounds by {refined.gain:.3f} nats "
+                        f"of KL(p || q){', weights evened' if refined.evened else ''}, "
                         f"k-hat {k_hat:.2f}, efficiency {refined.efficiency:.2f}"
                     )
                     chosen = resample(log_weight, self.draws, rng)

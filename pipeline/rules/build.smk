@@ -11,8 +11,7 @@ rule build_model:
         f"{RUN}/models/{{program}}.json",
     log:
         f"{RUN}/logs/build/{{program}}.log",
-    # First of all, since everything waits for them.
-    priority: 100
+    priority: PRIORITY["build"]
     conda:
         "../envs/latentbench.yaml"
     params:

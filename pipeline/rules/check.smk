@@ -13,6 +13,7 @@ rule check:
         table=f"{RUN}/checks/{{scenario}}/{{method}}.parquet",
     log:
         f"{RUN}/logs/check/{{scenario}}-{{method}}.log",
+    priority: PRIORITY["check"]
     conda:
         "../envs/latentbench.yaml"
     # JAX spreads over all cores by itself.

@@ -22,6 +22,9 @@ except UserError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
 
 RUN = f"results/{CONFIG.run}"
+# Programs first, since everything waits for them. Then references, and jobs that take all cores before scores:
+# those that need one core each then run side by side, and are not left over by ones between two timed jobs.
+PRIORITY = {"build": 3, "reference": 2, "train": 1, "check": 1, "fit": 1}
 REFERENCE_RUNS = (1, 2)
 FITS = [f"reference-{run}" for run in REFERENCE_RUNS]
 PROGRAM_OF = {

@@ -16,6 +16,7 @@ rule fit:
         record=f"{RUN}/fits/{{scenario}}/{{method}}.json",
     log:
         f"{RUN}/logs/fit/{{scenario}}-{{method}}.log",
+    priority: PRIORITY["fit"]
     conda:
         "../envs/latentbench.yaml"
     threads: workflow.cores

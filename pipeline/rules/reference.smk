@@ -14,6 +14,7 @@ rule reference:
         record=f"{RUN}/fits/{{scenario}}/reference-{{reference_run}}.json",
     log:
         f"{RUN}/logs/reference/{{scenario}}-{{reference_run}}.log",
+    priority: PRIORITY["reference"]
     conda:
         "../envs/latentbench.yaml"
     params:

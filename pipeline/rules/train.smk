@@ -12,6 +12,7 @@ rule train:
         record=f"{RUN}/networks/{{scenario}}/{{method}}.json",
     log:
         f"{RUN}/logs/train/{{scenario}}-{{method}}.log",
+    priority: PRIORITY["train"]
     conda:
         "../envs/latentbench.yaml"
     threads: workflow.cores

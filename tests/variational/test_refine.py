@@ -183,12 +183,37 @@ def test_a_target_that_rejects_most_draws_changes_nothing():
     assert found.mixture is None and found.reason == "k-hat inf"
 
 
-def test_a_component_with_too_few_effective_draws_ends_it(monkeypatch):
-    # Four dimensions ask for twenty effective draws of a component; the half of 24 are fewer.
+def test_too_few_effective_draws_of_every_component_end_it(monkeypatch):
+    # Four dimensions ask for twenty effective draws of a component; twelve are fewer.
+    monkeypatch.setattr(module, "LAST_DRAWS", 12)
     monkeypatch.setattr(module, "DRAWS", 150)
     with_enough = refine(log_gammas, BEST_BOUND, is_full_rank=True, seed=3)
     monkeypatch.setattr(module, "DRAWS", 12)
     without = refine(log_gammas, BEST_BOUND, is_full_rank=True, seed=3)
-    assert with_enough.reason != "too few effective draws of a component"
-    assert without.reason == "too few effective draws of a component"
-    assert without.rounds == 0 and without.mixture is not None
+    assert with_enough.reason != "too few effective draws" and with_enough.rounds > 0
+    assert without.reason == "too few effective draws"
+    assert without.rounds == 0 and without.mixture is not None and not without.evened
+
+
+def test_a_component_with_too_few_effective_draws_stays_and_the_others_move(monkeypatch):
+    monkeypatch.setattr(module, "MAX_LAST_K_HAT", -np.inf)  # no last round
+    means, weights = np.array([[0.0, 0, 0], [30, 0, 0]]), [0.998, 0.002]
+    target = gaussians(means, weights, np.diag([1.0, 2.0, 0.5]))
+    # Of four thousand draws eight are the second one's, and three dimensions ask for fifteen.
+    start = Mixture(np.log(weights), means + 0.4, np.tile(np.eye(3), (2, 1, 1)))
+    found = refine(target, start, is_full_rank=True, seed=6)
+    assert found.mixture is not None and found.rounds >= 1
+    np.testing.assert_array_equal(found.mixture.mean[[1, 3]], [means[1] + 0.4] * 2)
+    np.testing.assert_allclose(pooled(found.mixture, 2)[1][0], 0, atol=0.1)
+    assert quality(target, found.mixture)[1] > 0.9
+
+
+def test_the_last_round_evens_the_weights(monkeypatch):
+    """On average over seeds, by draws that no round has seen."""
+    seeds = range(1, 7)
+    evened = [refine(log_gammas, BEST_BOUND, is_full_rank=True, seed=seed) for seed in seeds]
+    monkeypatch.setattr(module, "MAX_LAST_K_HAT", -np.inf)
+    before = [refine(log_gammas, BEST_BOUND, is_full_rank=True, seed=seed) for seed in seeds]
+    assert all(found.evened for found in evened) and not any(found.evened for found in before)
+    efficiency = [[quality(log_gammas, found.mixture)[1] for found in some] for some in (evened, before)]
+    assert np.mean(efficiency[0]) > np.mean(efficiency[1])

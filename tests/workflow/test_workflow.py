@@ -124,6 +124,15 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in snakemake(finished, "--cores", "2")
 
 
+def test_a_clock_that_was_set_back_repeats_nothing(finished):
+    """Everything that later steps read then has a date after theirs."""
+    later = time.time() + 3600
+    for folder in ("models", "data", "draws", "fits"):
+        for file in (finished / "results/tiny" / folder).rglob("*.*"):
+            os.utime(file, (later, later))
+    assert "Nothing to be done" in snakemake(finished, "--cores", "2")
+
+
 def test_the_gate_passes_an_unchanged_run_and_fails_a_worse_one(finished):
     missing = subprocess.run(
         command("--cores", "2", "regression"),
