@@ -1,7 +1,7 @@
 """Variational inference on Stan's densities against Stan's own: bounds, divergence, k-hat, copies of modes.
 
     python benchmarks/variational.py ordered [--datasets 10] [--only flow-vi ...]
-    python benchmarks/variational.py copies [--datasets 10] [--components 2 3]
+    python benchmarks/variational.py copies [--datasets 10] [--components 2 3] [--first 1]
 
 ``ordered`` fits the simulated scenarios with identified labels by ADVI, by mixtures of 1, 2 and 3 Gaussians
 and by a flow; ``copies`` fits well-separated mixtures with exchangeable components by ADVI and by a mixture
@@ -61,11 +61,11 @@ def fitted(task: Task, name: str, settings: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def tasks(name: str, block: Mapping[str, Any], count: int):
-    """Yield a task for each of the first data sets."""
+def tasks(name: str, block: Mapping[str, Any], chosen: range):
+    """Yield a task for each data set."""
     scenario = get_scenario(name, block)
     built = build(STAN_FOLDER / scenario.stan_program)
-    for data in scenario.data_sets(range(1, 1 + count)):
+    for data in scenario.data_sets(chosen):
         with tempfile.TemporaryDirectory() as folder:
             model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, Path(folder))
             yield Task(scenario, data, model, 1, 2)
@@ -76,7 +76,7 @@ def ordered(count: int, only: list[str]) -> None:
     chosen = {label: how for label, how in ORDERED.items() if label in (*ADVI, *(only or ORDERED))}
     for scenario in ("hmm-ordered", "gmm-ordered"):
         rows = []
-        for i, task in enumerate(tasks(scenario, {}, count)):
+        for i, task in enumerate(tasks(scenario, {}, range(1, 1 + count))):
             reference = get_method("nuts", {"draws": 2500}).fit(task).flat
             at = task.model.unconstrain(reference.reshape(-1, reference.shape[-1]))
             log_p = task.model.log_density(at)
@@ -119,7 +119,7 @@ def furthest_mass(task: Task, fit: Fit, n_copies: int) -> float:
     return float(np.abs(share * n_copies - 1).max())
 
 
-def copies(count: int, sizes: list[int]) -> None:
+def copies(chosen: range, sizes: list[int]) -> None:
     """Print the mass that mixtures of K! components give to each of K! copies, and k-hats beside ADVI's.
 
     All k-hats are from N_RAW draws: from a thousand they have errors of .1 to .2, and the less of two such
@@ -134,7 +134,7 @@ def copies(count: int, sizes: list[int]) -> None:
             **{name: (method, {**settings, "draws": N_RAW}) for name, (method, settings) in ADVI.items()},
         }
         rows = []
-        for i, task in enumerate(tasks("gmm-exchangeable", block, count)):
+        for i, task in zip(chosen, tasks("gmm-exchangeable", block, chosen), strict=True):
             for name, method in methods.items():
                 found = fitted(task, *method)
                 row = {"dataset": i, "method": name, "k-hat": found["k_hat"]}
@@ -170,11 +170,13 @@ def main() -> None:
     parser.add_argument("--datasets", type=int, default=10)
     parser.add_argument("--only", nargs="*", default=[], choices=list(ORDERED))
     parser.add_argument("--components", nargs="*", type=int, default=[2, 3], help="K, for copies")
+    parser.add_argument("--first", type=int, default=1, help="number of the first data set, for copies")
     arguments = parser.parse_args()
     if arguments.what == "ordered":
         ordered(arguments.datasets, arguments.only)
     else:
-        copies(arguments.datasets, arguments.components)
+        chosen = range(arguments.first, arguments.first + arguments.datasets)
+        copies(chosen, arguments.components)
 
 
 if __name__ == "__main__":

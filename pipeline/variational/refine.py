@@ -12,10 +12,10 @@ weights stay bounded where the posterior's tails are longer than a Gaussian's. K
 bulk, would not pay it.
 
 The weights' variance is the other thing that importance sampling suffers from, and a bend that holds little
-mass decides it. So a last round lowers KL(p || q) + D_2(p || q), where Renyi's divergence of order two is the
-log of the weights' second moment, exp(-D_2) their efficiency. Its gradient is that of a weighted log
-likelihood too, with squared weights (Akyildiz and Miguez 2021, Statistics and Computing 31, minimise it
-alone). Alone and round after round it overshoots: with q narrower than p the next one is wider, and so on.
+mass decides it. So a last round lowers Renyi's divergence D_2(p || q), the log of the weights' second moment:
+exp(-D_2) is their efficiency. Its gradient is that of a weighted log likelihood too, with squared weights
+(Akyildiz and Miguez 2021, Statistics and Computing 31, minimise it). It is one round, because round after round
+overshoots: from a q narrower than p comes a wider one, and from that a narrower one.
 """
 
 from collections.abc import Callable
@@ -102,7 +102,7 @@ def refine(log_p: LogDensity, start: Mixture, *, is_full_rank: bool, seed: int) 
         return best
     drawn = _weighted(log_p, best.mixture, LAST_DRAWS, np.random.default_rng([seed, 4, 0]))
     squared = drawn.weight**2 / (drawn.weight**2).sum()
-    found = _maximised(best.mixture, drawn._replace(weight=(drawn.weight + squared) / 2), is_full_rank)
+    found = _maximised(best.mixture, drawn._replace(weight=squared), is_full_rank)
     if found is None:
         return best
     fresh = _weighted(log_p, found, LAST_DRAWS, np.random.default_rng([seed, 4, 1]))
