@@ -6,6 +6,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline.config import check_config
+from pipeline.dates import leave_the_future
 from pipeline.errors import UserError
 from pipeline.methods import SCOPE
 from pipeline.methods.base import TrainedMethod
@@ -22,6 +23,7 @@ except UserError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
 
 RUN = f"results/{CONFIG.run}"
+leave_the_future(Path(RUN))
 # Programs first, since everything waits for them. Then references, and jobs that take all cores before scores:
 # those that need one core each then run side by side, and are not left over by ones between two timed jobs.
 PRIORITY = {"build": 3, "reference": 2, "train": 1, "check": 1, "fit": 1}

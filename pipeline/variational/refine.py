@@ -56,7 +56,7 @@ class Refined:
         mixture: the best proposal, or None where no weights could be trusted.
         rounds: that lowered KL(p || q); with none, cores and tails stand in for the Gaussians.
         gain: of KL(p || q) in nats over these, each round's on draws of its own, the last one's included.
-        evened: whether the last round, which also lowers the weights' variance, was one for the better.
+        evened: whether the last round, for the variance of the weights, was one for the better.
         efficiency: effective share of its draws, weighted.
         k_hat: of their weights.
         reason: why there was no further round.

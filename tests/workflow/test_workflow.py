@@ -125,7 +125,7 @@ def test_a_second_run_has_nothing_to_do(finished):
 
 
 def test_a_clock_that_was_set_back_repeats_nothing(finished):
-    """Everything that later steps read then has a date after theirs."""
+    """What was made before has a date in the future then; later tests go on in the same folder."""
     later = time.time() + 3600
     for folder in ("models", "data", "draws", "fits"):
         for file in (finished / "results/tiny" / folder).rglob("*.*"):
