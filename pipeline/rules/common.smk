@@ -24,9 +24,9 @@ except UserError as error:
 
 RUN = f"results/{CONFIG.run}"
 leave_the_future(Path(RUN))
-# Programs first, since everything waits for them. Then references, and jobs that take all cores before scores:
-# those that need one core each then run side by side, and are not left over by ones between two timed jobs.
-PRIORITY = {"build": 3, "reference": 2, "train": 1, "check": 1, "fit": 1}
+# Programs and data first, since everything waits for them. Then references, and jobs that take all cores before
+# scores: those need one core each, run side by side, and are not left over by ones between two timed jobs.
+PRIORITY = {"build": 3, "simulate": 3, "reference": 2, "train": 1, "check": 1, "fit": 1}
 REFERENCE_RUNS = (1, 2)
 FITS = [f"reference-{run}" for run in REFERENCE_RUNS]
 PROGRAM_OF = {

@@ -9,6 +9,7 @@ rule simulate:
         f"{RUN}/data/{{scenario}}.nc",
     log:
         f"{RUN}/logs/simulate/{{scenario}}.log",
+    priority: PRIORITY["simulate"]
     conda:
         "../envs/latentbench.yaml"
     params:
