@@ -23,6 +23,7 @@ except UserError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
 
 RUN = f"results/{CONFIG.run}"
+# Before Snakemake looks at any date.
 leave_the_future(Path(RUN))
 # Programs and data first, since everything waits for them. Then references, and jobs that take all cores before
 # scores: those need one core each, run side by side, and are not left over by ones between two timed jobs.
