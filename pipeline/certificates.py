@@ -11,6 +11,9 @@ from pipeline.labels.modes import describe_modes
 from pipeline.methods.base import Fit
 from pipeline.posterior import Posterior
 
+MAX_PARETO_K = 0.7  # above, importance weights need more draws than there are (Vehtari et al. 2024)
+MIN_ESS_WEIGHTS = 4000  # as many as a certified run of NUTS usually has
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -27,6 +30,8 @@ class Certificate:
         treedepth_saturated: iterations that reached the maximal tree depth; must be 0. This and the two
             before it are None where published draws came without them, and then not checked.
         r_hat_raw: R-hat before relabelling, for the record; None where labels are identified.
+        pareto_k, ess_weights: k-hat of importance weights, must be < 0.7, and their effective number, must be
+            > 4000; None for chains.
         modes: where chains sit in modes that no permutation turns into one another, which; must be none.
     """
 
@@ -38,6 +43,8 @@ class Certificate:
     treedepth_saturated: int | None
     r_hat_raw: float | None = None
     modes: str = ""
+    pareto_k: float | None = None
+    ess_weights: float | None = None
 
     @property
     def reason(self) -> str:
@@ -55,6 +62,14 @@ class Certificate:
             (
                 self.treedepth_saturated in (0, None),
                 f"{self.treedepth_saturated} iterations at maximal tree depth (must be 0)",
+            ),
+            (
+                self.pareto_k is None or self.pareto_k < MAX_PARETO_K,
+                f"k-hat {self.pareto_k or 0:.2f} (must be < {MAX_PARETO_K})",
+            ),
+            (
+                self.ess_weights is None or self.ess_weights > MIN_ESS_WEIGHTS,
+                f"{self.ess_weights or 0:.0f} effective draws (must be > {MIN_ESS_WEIGHTS})",
             ),
         ]
         return "; ".join(text for passed, text in checks if not passed)

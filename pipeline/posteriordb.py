@@ -20,6 +20,7 @@ from pipeline.labels.permuting import all_permutations, permute
 from pipeline.posterior import Posterior
 from pipeline.reference import Reference
 from pipeline.scenarios.base import DataSet, Scenario
+from pipeline.weighing import N_FINAL, N_STARTS
 
 _SYMMETRISED = (
     "Nothing identifies the labels of the components. Draws were relabelled, the diagnostics are of "
@@ -148,20 +149,12 @@ def _information(
     scalars = posterior.scalars()
     table = az.convert_to_dataset({"x": np.stack(list(scalars.values()), axis=-1)})
     n_chains, n_draws = posterior.log_p.shape
-    sampler = reference.sampler(certificate["attempt"])
+    is_weighed = certificate.get("pareto_k") is not None
+    comments = [_SYMMETRISED] if scenario.label_axes else []
+    comments += [f"{certificate['reason']}."] if is_weighed else []
     return {
         "name": posterior_name,
-        "inference": {
-            "method": "stan_sampling",
-            "method_arguments": {
-                "chains": sampler.chains,
-                "iter": sampler.warmup + sampler.draws,
-                "warmup": sampler.warmup,
-                "thin": sampler.draws // n_draws,
-                "seed": seed,
-                "control": {"adapt_delta": sampler.adapt_delta, "max_treedepth": sampler.max_treedepth},
-            },
-        },
+        "inference": _weighing(seed) if is_weighed else _sampling(reference, certificate, n_draws, seed),
         "diagnostics": {
             "diagnostic_information": {"names": list(scalars)},
             "ndraws": n_chains * n_draws,
@@ -178,13 +171,38 @@ def _information(
             "nchains_is_gte_4": n_chains >= 4,
             "ess_above_400": min(certificate["ess_bulk_min"], certificate["ess_tail_min"]) > 400,
             "r_hat_below_1_01": certificate["r_hat_max"] < 1.01,
-            "efmi_above_0_2": certificate["e_bfmi_min"] > 0.2,
-            "no_divergent_transitions": certificate["divergences"] == 0,
-            "treedepth_not_saturated": certificate["treedepth_saturated"] == 0,
+            # Importance sampling has neither energies nor trajectories.
+            "efmi_above_0_2": None if is_weighed else certificate["e_bfmi_min"] > 0.2,
+            "no_divergent_transitions": None if is_weighed else certificate["divergences"] == 0,
+            "treedepth_not_saturated": None if is_weighed else certificate["treedepth_saturated"] == 0,
         },
-        "comments": _SYMMETRISED if scenario.label_axes else None,
+        "comments": " ".join(comments) or None,
         "versions": {name: metadata.version(name) for name in ("latentbench", "cmdstanpy", "arviz")},
         **_added(),
+    }
+
+
+def _sampling(
+    reference: Reference, certificate: Mapping[str, Any], n_draws: int, seed: int
+) -> dict[str, Any]:
+    sampler = reference.sampler(certificate["attempt"])
+    return {
+        "method": "stan_sampling",
+        "method_arguments": {
+            "chains": sampler.chains,
+            "iter": sampler.warmup + sampler.draws,
+            "warmup": sampler.warmup,
+            "thin": sampler.draws // n_draws,
+            "seed": seed,
+            "control": {"adapt_delta": sampler.adapt_delta, "max_treedepth": sampler.max_treedepth},
+        },
+    }
+
+
+def _weighing(seed: int) -> dict[str, Any]:
+    return {
+        "method": "importance_sampling",
+        "method_arguments": {"proposals": N_FINAL, "starts": N_STARTS, "seed": seed},
     }
 
 

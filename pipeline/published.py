@@ -54,11 +54,12 @@ def adopted(published: PublishedReference, task: Task, completed: Callable[[Fit]
     return Piece("ok" if certificate.certified else "uncertified", reason, posterior, extra=(row,))
 
 
-def disagreement(first: Posterior, second: Posterior) -> str:
+def disagreement(first: Posterior, second: Posterior, whose: str) -> str:
     """Say where two reference runs differ by more than Monte Carlo error; nothing where they agree.
 
     Compared are means and mean squared deviations (from the first run's means) of every scalar and of the log
-    density, in units of both runs' Monte Carlo errors (Vehtari et al. 2021).
+    density, in units of both runs' Monte Carlo errors (Vehtari et al. 2021). ``whose`` says what the first
+    run is.
     """
     import arviz as az  # takes seconds to import
 
@@ -76,7 +77,5 @@ def disagreement(first: Posterior, second: Posterior) -> str:
         worst = max(worst, (float(apart.max()), f"the {what} of {names[apart.argmax()]}"))
     if worst[0] <= MAX_ERRORS:
         return ""
-    return (
-        f"{worst[1]} differs by {worst[0]:.1f} Monte Carlo errors (must be <= {MAX_ERRORS:g}) from the first "
-        "reference, which was published with the data"
-    )
+    errors = f"{worst[0]:.1f} Monte Carlo errors (must be <= {MAX_ERRORS:g})"
+    return f"{worst[1]} differs by {errors} from that {whose}"

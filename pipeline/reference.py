@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pipeline.certificates import certify
+from pipeline.certificates import MAX_PARETO_K, Certificate, certify
 from pipeline.files import fingerprint, hash_of_file
 from pipeline.fitting import complete, scenario_block, timing_rows
 from pipeline.methods.base import Fit, Task
@@ -15,6 +15,7 @@ from pipeline.posterior import Posterior
 from pipeline.posterior_io import read_data_sets, read_posteriors
 from pipeline.published import adopted, disagreement
 from pipeline.scenarios import get_scenario
+from pipeline.second_opinion import SecondOpinion, second_opinion
 from pipeline.seeds import derive_seed
 from pipeline.settings import construct
 from pipeline.sources import hash_of
@@ -53,32 +54,69 @@ class Reference:
             max_treedepth=12,
         )
 
-    def run(self, task: Task, relabelled: Callable[[Fit], Posterior] | None = None) -> tuple[Fit, list[dict]]:
-        """Sample until certified or out of attempts; return the last run and a row for every attempt.
+    def run(self, task: Task, completed: Callable[[Fit], Posterior] | None = None) -> tuple[Fit, list[dict]]:
+        """Sample until certified or out of attempts; return what was certified last and a row for every try.
 
-        ``relabelled`` turns a run into its relabelled posterior, where labels are exchangeable.
+        Where labels are exchangeable, every run is held against importance sampling, whose draws take its
+        place where it fails its checks or missed some of the mass. Elsewhere importance sampling is the last
+        resort. Without ``completed``, which adds to draws what follows from them, there is none.
         """
         rows: list[dict] = []
+        is_exchangeable = completed is not None and bool(task.scenario.label_axes)
         for attempt in range(1, self.max_attempts + 1):
             sampler = self.sampler(attempt)
             fit = sampler.fit(replace(task, seed=derive_seed(task.seed, "", attempt, "", "attempt")))
-            certificate = certify(fit, sampler.max_treedepth, relabelled and relabelled(fit))
-            rows.append(
-                {
-                    "attempt": attempt,
-                    **asdict(certificate),
-                    "certified": certificate.certified,
-                    "reason": certificate.reason,
-                    "wall_s": sum(phase.wall_s for phase in fit.phases),
-                }
-            )
+            posterior = completed(fit) if completed and is_exchangeable else None
+            certificate = certify(fit, sampler.max_treedepth, posterior)
+            rows.append(_row(attempt, certificate, fit))
             # Genuine modes end it: another attempt might miss one by luck, and be certified.
-            if certificate.certified or certificate.modes:
+            is_last = bool(certificate.modes) or attempt == self.max_attempts
+            if completed and (is_exchangeable or (is_last and not certificate.certified)):
+                own = posterior or completed(fit)
+                stand_in = _weighed(rows, second_opinion(task, fit, own, completed, self.draws))
+                if stand_in is not None:
+                    return stand_in, rows
+            if is_last or rows[-1]["certified"]:
                 break
         kept = slice(None, None, fit.flat.shape[1] // self.draws)
         return replace(
             fit, flat=fit.flat[:, kept], sampler={k: v[:, kept] for k, v in fit.sampler.items()}
         ), rows
+
+
+def _weighed(rows: list[dict], opinion: SecondOpinion | None) -> Fit | None:
+    """Hold the run of the last row against importance sampling, and say in the rows what came out.
+
+    Returns:
+        Draws to take its place; None where it stands, or where the weights cannot be trusted.
+    """
+    if opinion is None:
+        return None
+    found = opinion.certificate
+    # Weights with a finite mean tell of other modes even where they are too few to take the run's place.
+    if rows[-1]["certified"] and opinion.disagreement and (found.pareto_k or 0) < MAX_PARETO_K:
+        rows[-1] |= {"certified": False, "reason": f"importance sampling: {opinion.disagreement}"}
+    rows[-1]["weighed"] = opinion.disagreement or "agrees"
+    if not found.certified:
+        rows[-1]["weighed"] = f"unusable: {found.reason}"
+        return None
+    if rows[-1]["certified"] and not opinion.disagreement:
+        return None
+    why = rows[-1]["reason"]
+    rows.append(_row(len(rows) + 1, opinion.certificate, opinion.fit))
+    rows[-1]["reason"] = f"{opinion.remark}, since NUTS had: {why}"
+    return opinion.fit
+
+
+def _row(attempt: int, certificate: Certificate, fit: Fit) -> dict:
+    return {
+        "attempt": attempt,
+        **asdict(certificate),
+        "certified": certificate.certified,
+        "reason": certificate.reason,
+        "weighed": "",
+        "wall_s": sum(phase.wall_s for phase in fit.phases),
+    }
 
 
 def run_references(
@@ -114,13 +152,14 @@ def run_references(
 
         if published is not None and number == 1:
             return adopted(published, task, completed)
-        fit, attempts = reference.run(task, completed if scenario.label_axes else None)
-        posterior, reason = completed(fit), attempts[-1]["reason"]
-        if published is not None and not reason and i in first:
-            reason = disagreement(first[i], posterior)
-            attempts[-1] |= {"certified": not reason, "reason": reason}
-        status = "uncertified" if reason else "ok"
-        return Piece(status, reason, posterior, timing_rows(fit), tuple(attempts))
+        fit, attempts = reference.run(task, completed)
+        posterior, last = completed(fit), attempts[-1]
+        if last["certified"] and i in first and (published is not None or last["pareto_k"] is not None):
+            whose = "published with the data" if published is not None else "of the first reference"
+            if reason := disagreement(first[i], posterior, whose):
+                last |= {"certified": False, "reason": reason}
+        status = "ok" if last["certified"] else "uncertified"
+        return Piece(status, last["reason"], posterior, timing_rows(fit), tuple(attempts))
 
     code = hash_of("pipeline.reference", type(scenario).__module__)
     own_code = [hash_of_file(file) for file in scenario.code_files]

@@ -93,6 +93,19 @@ def test_exchangeable_references_go_through_all_labellings(tmp_path):
     assert seen == set(copies)
 
 
+def test_importance_sampled_references_say_what_they_are(tmp_path):
+    scenario = get_scenario("gmm-exchangeable", {})
+    (data,) = scenario.data_sets([1])
+    weighed = dict.fromkeys(["e_bfmi_min", "divergences", "treedepth_saturated"])
+    certificate = {**CERTIFICATE, **weighed, "attempt": 4, "pareto_k": 0.3, "reason": "drawn by importance"}
+    arguments = {0: data}, {0: reference_run(scenario, 0)}, {0: certificate}, Reference(draws=DRAWS)
+    (name,) = write_database(tmp_path, "gmm-exchangeable", scenario, *arguments, seed=7)
+    found = PosteriorDatabase(str(tmp_path)).posterior(name).reference_draws_info()
+    assert found["inference"]["method"] == "importance_sampling"
+    assert "permutations" in found["comments"] and found["comments"].endswith("drawn by importance.")
+    assert found["checks_made"]["efmi_above_0_2"] is None and found["checks_made"]["r_hat_below_1_01"]
+
+
 def test_the_documented_example_reads_back_what_is_written(tmp_path, monkeypatch):
     """docs/posteriordb.md: the galaxies' reference as a scenario of its own, memberships and all."""
     document = Path(__file__).parents[1] / "docs" / "posteriordb.md"

@@ -68,8 +68,8 @@ def residuals(scenario: Scenario, parameters: Parameters, batch: Batch) -> Float
         likelihood = np.exp(log_p - log_p.max(axis=-1, keepdims=True))
         predicted = _filter(scenario, _transition(parameters["p_stay"]), likelihood)[1]
         log_weight = np.log(np.maximum(predicted, np.finfo(float).tiny))
-    below = logsumexp(log_weight + log_ndtr(standardised), axis=-1)
-    above = logsumexp(log_weight + log_ndtr(-standardised), axis=-1)
+    below = np.asarray(logsumexp(log_weight + log_ndtr(standardised), axis=-1))
+    above = np.asarray(logsumexp(log_weight + log_ndtr(-standardised), axis=-1))
     scores = np.where(below < above, 1.0, -1.0) * ndtri_exp(np.minimum(below, above))
     return np.where(batch.mask, scores, 0.0)
 

@@ -15,6 +15,7 @@ from pipeline.report.inputs import Run
 from pipeline.report.label_examples import LabelExample
 from pipeline.report.scoring import LABEL_NAMES, METRICS
 from pipeline.report.style import Mark, marks
+from pipeline.scores.label_metrics import MAX_R_HAT
 
 _TRACED = "mu["  # the parameter whose labels an eye can follow
 
@@ -147,7 +148,7 @@ def unmixed(scores: pd.DataFrame, scenario: str) -> dict[str, tuple[int, int]]:
     """Return, by method, how many data sets have an R-hat above 1.01 whatever the labels, and of how many."""
     found = scores[(scores["scenario"] == scenario) & (scores["metric"] == "rhat_invariant")]
     by_method = found.groupby("method")["value"]
-    return {str(name): (int((values > 1.01).sum()), len(values)) for name, values in by_method}
+    return {str(name): (int((values > MAX_R_HAT).sum()), len(values)) for name, values in by_method}
 
 
 def label_sentences(
@@ -170,13 +171,13 @@ def label_sentences(
                 f"median R-hat {_r_hat(raw)} as sampled, {_r_hat(after)} relabelled, {_r_hat(invariant)} of "
                 "what labels cannot change"
             )
-            if raw > 1.01 >= after:
+            if raw > MAX_R_HAT >= after:
                 parts[-1] += " (so the first says nothing about convergence)"
             above, n_datasets = unmixed.get(method, (0, 0))
             if above:
                 parts.append(
-                    f"the last is above 1.01 in {above} of {n_datasets} data sets, where chains disagree: "
-                    "R-hat warns of these draws, and the scores count them"
+                    f"the last is above {MAX_R_HAT} in {above} of {n_datasets} data sets, where chains "
+                    "disagree: R-hat warns of these draws, and the scores count them"
                 )
         if "copies_visited" in found:
             parts.append(f"draws in {percent(round(found['copies_visited'], 3))} of the copies")

@@ -12,6 +12,7 @@ from pipeline.report.duels import duel
 from pipeline.report.inputs import Run
 from pipeline.report.scoring import METRICS, VERDICT_MEANINGS, Judgement, limit_share
 from pipeline.report.sentences import YARDSTICK, Finding, answer, join, method_sentence
+from pipeline.scores.label_metrics import MAX_R_HAT
 from pipeline.scores.referenced import has_reference
 
 FEW_DATA_SETS = 5
@@ -118,9 +119,9 @@ def _finding(
         speedup = (float(first["speedup"]), float(first["low"]), float(first["high"]))
     by_metric = {entry["metric"]: entry["value"] for entry in judgement.decisive}
     scores = run.scores
-    own = scores[
-        (scores["scenario"] == scenario) & (scores["method"] == method) & (scores["metric"] == "log_sd_ratio")
-    ]["value"].to_numpy()
+    own = scores[(scores["scenario"] == scenario) & (scores["method"] == method)]
+    log_sd_ratios = own[own["metric"] == "log_sd_ratio"]["value"].to_numpy()
+    unmixed = own[(own["metric"] == "rhat_invariant") & (own["value"] > MAX_R_HAT)]["dataset"]
     worst = judgement.decisive[0] if judgement.decisive and limit_share(judgement.decisive[0]) > 1 else None
     return Finding(
         scenario=scenario,
@@ -132,10 +133,11 @@ def _finding(
         speedup=speedup,
         mean_error=by_metric.get("mean_error_sd", math.nan),
         log_sd_ratio=by_metric.get("log_sd_ratio", math.nan),
-        mean_log_sd_ratio=float(np.mean(own)) if own.size else math.nan,
+        mean_log_sd_ratio=float(np.mean(log_sd_ratios)) if log_sd_ratios.size else math.nan,
         worst=None if worst is None else (METRICS[worst["metric"]].title, worst["value"], worst["limit"]),
         duel=duel(scores, run.timings, scenario, method),
         responsible=judgement.responsible,
+        warned_of=tuple(number for number in judgement.responsible if number in set(unmixed)),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from pipeline.report.cells import short
 from pipeline.report.duels import Duel, duel_sentence
 from pipeline.report.scoring import METRICS, VERDICT_WORDS
+from pipeline.scores.label_metrics import MAX_R_HAT
 
 YARDSTICK = "nuts"
 _GOOD = ("indistinguishable", "close")
@@ -33,6 +34,7 @@ class Finding:
         n_uncertified: the same, on data sets whose reference got no certificate.
         duel: against the method that its cost must be worth; None for a method without one.
         responsible: a few data sets without which it would be within its limits, the worst first.
+        warned_of: those of them on which R-hat of its own chains tells the user.
     """
 
     scenario: str
@@ -49,6 +51,7 @@ class Finding:
     n_uncertified: int = 0
     duel: Duel | None = None
     responsible: tuple[int, ...] = ()
+    warned_of: tuple[int, ...] = ()
 
     @property
     def n_scored(self) -> int:
@@ -167,13 +170,28 @@ def _exceptions(findings: Sequence[Finding]) -> str:
     parts = []
     for finding in findings:
         if numbers := finding.responsible:
-            n, which = len(numbers), join([str(number) for number in sorted(numbers)])
+            n, which = len(numbers), join(_numbers(numbers))
             parts.append(
                 f"On {finding.scenario} {n} of {finding.n_scored} data sets "
                 f"{'makes' if n == 1 else 'make'} it so ({which}); "
-                "over the others every score is within its limit."
+                f"over the others every score is within its limit.{_warning(finding)}"
             )
     return " ".join(parts)
+
+
+def _warning(finding: Finding) -> str:
+    """Say where the method's own chains give its failure away; a method without chains has no R-hat."""
+    if not finding.warned_of:
+        return ""
+    of_all = len(finding.warned_of) == len(finding.responsible)
+    which = (
+        ("it" if len(finding.responsible) == 1 else "these") if of_all else join(_numbers(finding.warned_of))
+    )
+    return f" R-hat of its own chains, above {MAX_R_HAT} on {which}, warns of that."
+
+
+def _numbers(data_sets: Sequence[int]) -> list[str]:
+    return [str(number) for number in sorted(data_sets)]
 
 
 def _spread_error(spreads: Sequence[Finding]) -> str:

@@ -213,9 +213,10 @@ def failures(run: Run) -> Table:
 
 def certificates(run: Run) -> Table:
     """Every attempt at a reference run with its diagnostics."""
-    ordered = run.certificates.sort_values(
-        ["certified", "scenario", "dataset", "run", "attempt"], kind="stable"
-    )
+    found = run.certificates
+    # Runs from before references were weighed have no such columns.
+    found = found.assign(**{name: None for name in ("pareto_k", "ess_weights") if name not in found})
+    ordered = found.sort_values(["certified", "scenario", "dataset", "run", "attempt"], kind="stable")
     return make_table(
         "certificates",
         "Attempts at reference runs",
@@ -231,6 +232,8 @@ def certificates(run: Run) -> Table:
             Column("divergences", "Divergences", "integer", term="certificate"),
             Column("e_bfmi_min", "Min E-BFMI", "number", term="certificate"),
             Column("treedepth_saturated", "Saturated", "integer", term="certificate"),
+            Column("pareto_k", "k-hat", "number", term="weighed"),
+            Column("ess_weights", "Effective weights", "integer", term="weighed"),
             Column("reason", "Reason", "long"),
         ),
         ordered.head(MAX_ROWS),

@@ -3,6 +3,7 @@
 from pipeline.scores.metric import INFINITY, SECOND_RUN, Metric
 
 _ALL_COPIES = "None: by symmetry the posterior has the same share in each of the K! copies."
+MAX_R_HAT = 1.01
 _R_HAT = "Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021, Bayesian Analysis 16(2)"
 
 
@@ -21,7 +22,7 @@ def _r_hat(name: str, title: str, of: str) -> Metric:
         baseline="noise",
         floor=SECOND_RUN,
         source=_R_HAT,
-        threshold=1.01,
+        threshold=MAX_R_HAT,
     )
 
 

@@ -49,12 +49,12 @@ class Mixture:
         """Return log pi_k N_k(x), and the whitened residuals behind it."""
         dim = x.shape[1]
         inverse = np.stack([solve_triangular(chol, np.eye(dim), lower=True) for chol in self.chol])
-        z = np.einsum("kij,knj->kni", inverse, x - self.mean[:, None])
+        z = (x - self.mean[:, None]) @ inverse.transpose(0, 2, 1)
         log_norm = np.log(np.abs(np.diagonal(inverse, axis1=1, axis2=2))).sum(1) - 0.5 * dim * np.log(
             2 * np.pi
         )
-        log_joint = (self.log_weight + log_norm)[:, None] - 0.5 * (z**2).sum(2)
-        return Joint(log_joint, z, np.einsum("kji,knj->kni", inverse, z))
+        log_joint = (self.log_weight + log_norm)[:, None] - 0.5 * np.einsum("kni,kni->kn", z, z)
+        return Joint(log_joint, z, z @ inverse)
 
 
 class Joint(NamedTuple):

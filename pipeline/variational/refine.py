@@ -187,14 +187,14 @@ def _maximised(proposal: StudentMixture, drawn: _Weighted, is_full_rank: bool) -
         if not value - before > STEP_TOLERANCE:
             break
         share = drawn.weight * np.exp(log_joint - log_q)
-        found = _step(drawn.x, share, distance, proposal, is_full_rank)
+        found = step(drawn.x, share, distance, proposal, is_full_rank)
         if found is None:
             return None
         proposal, before = found, value
     return proposal
 
 
-def _step(
+def step(
     x: Float[np.ndarray, "draw dim"],
     share: Float[np.ndarray, "component draw"],
     distance: Float[np.ndarray, "component draw"],

@@ -51,7 +51,7 @@ class StudentMixture:
         """Return each component's log weighted density, and its squared distance (x - mu)' S^-1 (x - mu)."""
         dim, freedom = x.shape[1], self.freedom[:, None]
         gaussian = Mixture(self.log_weight, self.mean, self.chol).joint(x)
-        distance = (gaussian.z**2).sum(2)
+        distance = np.einsum("kni,kni->kn", gaussian.z, gaussian.z)
         log_norm = gammaln((freedom + dim) / 2) - gammaln(freedom / 2) - 0.5 * dim * np.log(freedom / 2)
         bend = 0.5 * distance - 0.5 * (freedom + dim) * np.log1p(distance / freedom)
         return gaussian.log_joint + log_norm + bend, distance

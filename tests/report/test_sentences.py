@@ -40,6 +40,14 @@ class Row:
         ([replace(SHIFTED, responsible=(17,), n_uncertified=1)],
          "Biased on b. Posterior means err by 0.30 sd. On b 1 of 19 data sets makes it so (17); "
          "over the others every score is within its limit. 10 times as fast as NUTS."),
+        ([replace(SHIFTED, responsible=(11, 8), warned_of=(8, 11))],
+         "Biased on b. Posterior means err by 0.30 sd. On b 2 of 20 data sets make it so (8 and 11); "
+         "over the others every score is within its limit. R-hat of its own chains, above 1.01 on these, "
+         "warns of that. 10 times as fast as NUTS."),
+        ([replace(SHIFTED, responsible=(11, 8), warned_of=(8,))],
+         "Biased on b. Posterior means err by 0.30 sd. On b 2 of 20 data sets make it so (8 and 11); "
+         "over the others every score is within its limit. R-hat of its own chains, above 1.01 on 8, "
+         "warns of that. 10 times as fast as NUTS."),
         ([replace(FINE, speedup=(0.5, 0.4, 0.6))],
          "Indistinguishable on a. Slower than NUTS: 0.50 times its speed."),
         ([replace(FINE, speedup=(3.0, 0.5, 18.0))],
