@@ -20,7 +20,7 @@ from pipeline.labels.permuting import all_permutations, permute
 from pipeline.posterior import Posterior
 from pipeline.reference import Reference
 from pipeline.scenarios.base import DataSet, Scenario
-from pipeline.weighing import N_FINAL, N_STARTS
+from pipeline.weighing import N_STARTS, TRIES
 
 _SYMMETRISED = (
     "Nothing identifies the labels of the components. Draws were relabelled, the diagnostics are of "
@@ -202,7 +202,7 @@ def _sampling(
 def _weighing(seed: int) -> dict[str, Any]:
     return {
         "method": "importance_sampling",
-        "method_arguments": {"proposals": N_FINAL, "starts": N_STARTS, "seed": seed},
+        "method_arguments": {"proposals": TRIES[0], "starts": N_STARTS, "seed": seed},
     }
 
 

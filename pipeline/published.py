@@ -54,12 +54,13 @@ def adopted(published: PublishedReference, task: Task, completed: Callable[[Fit]
     return Piece("ok" if certificate.certified else "uncertified", reason, posterior, extra=(row,))
 
 
-def disagreement(first: Posterior, second: Posterior, whose: str) -> str:
+def disagreement(first: Posterior, second: Posterior, whose: str, inflation: float = 1.0) -> str:
     """Say where two reference runs differ by more than Monte Carlo error; nothing where they agree.
 
     Compared are means and mean squared deviations (from the first run's means) of every scalar and of the log
     density, in units of both runs' Monte Carlo errors (Vehtari et al. 2021). ``whose`` says what the first
-    run is.
+    run is; ``inflation`` is how many times as large the variances of both runs' means are as that of their
+    draws tells, as where draws were resampled by weight.
     """
     import arviz as az  # takes seconds to import
 
@@ -72,7 +73,7 @@ def disagreement(first: Posterior, second: Posterior, whose: str) -> str:
         squared = [az.mcse(az.convert_to_dataset({"x": moment}))["x"].values ** 2 for moment in moments]
         means = [moment.mean(axis=(0, 1)) for moment in moments]
         # Without spread, as of a parameter that is constant, there is no error to compare with.
-        error = np.sqrt(np.sum(squared, axis=0))
+        error = np.sqrt(inflation * np.sum(squared, axis=0))
         apart = np.divide(abs(means[0] - means[1]), error, out=np.zeros_like(error), where=error > 0)
         worst = max(worst, (float(apart.max()), f"the {what} of {names[apart.argmax()]}"))
     if worst[0] <= MAX_ERRORS:

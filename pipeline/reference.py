@@ -156,7 +156,9 @@ def run_references(
         posterior, last = completed(fit), attempts[-1]
         if last["certified"] and i in first and (published is not None or last["pareto_k"] is not None):
             whose = "published with the data" if published is not None else "of the first reference"
-            if reason := disagreement(first[i], posterior, whose):
+            # Both runs were weighed then, or the first had no need of it.
+            inflation = 1 + posterior.log_p.size / last["ess_weights"] if last["ess_weights"] else 1.0
+            if reason := disagreement(first[i], posterior, whose, inflation):
                 last |= {"certified": False, "reason": reason}
         status = "ok" if last["certified"] else "uncertified"
         return Piece(status, last["reason"], posterior, timing_rows(fit), tuple(attempts))

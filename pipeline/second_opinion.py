@@ -10,7 +10,6 @@ from pipeline.published import disagreement
 from pipeline.timing import Stopwatch
 from pipeline.weighing import Weighed, weigh
 
-MOST_COMPARED = 2000  # resampled draws, and at most half of the effective size: they are nearly independent
 MIN_SHARE = 0.0005  # of the mass, for a mode to be worth a word
 
 
@@ -57,7 +56,8 @@ def second_opinion(
         pareto_k=weighed.pareto_k,
         ess_weights=weighed.ess,
     )
-    few = completed(_resampled(task, weighed, 4, max(10, int(min(MOST_COMPARED, weighed.ess / 2) / 4))))
+    # Of independent draws at most half of the effective size are nearly independent again.
+    few = completed(_resampled(task, weighed, 4, max(10, int(weighed.ess / 8))))
     return SecondOpinion(stand_in, certificate, disagreement(own, few, "of NUTS"), _remark(weighed))
 
 

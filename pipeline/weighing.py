@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import logsumexp
 
-from pipeline.certificates import MIN_ESS_WEIGHTS
+from pipeline.certificates import MAX_PARETO_K, MIN_ESS_WEIGHTS
 from pipeline.labels.permuting import all_permutations, permute
 from pipeline.methods.base import Task
 from pipeline.seeds import derive_seed
@@ -37,8 +37,7 @@ N_GROUPS = 8  # t distributions for the chains' draws; several of them follow on
 N_DRAWS = 4000  # of each round of adaptation
 N_ROUNDS = 4
 MAX_STEPS = 10  # of expectation maximisation a round; the next one has draws of its own
-N_FINAL = 20_000
-MOST_TIMES = 4  # as many, where fewer have too small an effective size
+TRIES = (20_000, 40_000)  # final draws; the second try, after further rounds, where weights are too uneven
 FREEDOM = 6.0  # tails heavier than those of any posterior here, light enough for a dozen dimensions
 NEAR = 9.0  # squared standard deviations a dimension within which two maxima are on one ridge
 MAX_COPIES = 24  # of four components; each draw's density is a mean over so many
@@ -131,17 +130,15 @@ def weigh(task: Task, x: Float[np.ndarray, "draw dim"]) -> Weighed | None:
     rng = np.random.default_rng(derive_seed(task.seed, "", 0, "", "weigh"))
     modes = search_modes(task, copies)
     proposal = _joined(_at_draws(x, rng), _at_modes(modes))
-    for _ in range(N_ROUNDS):
-        drawn, log_weight, _ = _drawn(task, copies, proposal, N_DRAWS, rng)
-        proposal = adapted(proposal, drawn, np.exp(log_weight))
-    n = N_FINAL
-    while True:
+    for n in TRIES:
+        for _ in range(N_ROUNDS):
+            drawn, log_weight, _ = _drawn(task, copies, proposal, N_DRAWS, rng)
+            proposal = adapted(proposal, drawn, np.exp(log_weight))
         drawn, log_weight, pareto_k = _drawn(task, copies, proposal, n, rng)
         found = Weighed(drawn[0], log_weight, pareto_k, _shares(modes, copies, drawn, np.exp(log_weight)))
-        needed = 1.2 * MIN_ESS_WEIGHTS * n / found.ess
-        if found.ess > MIN_ESS_WEIGHTS or n > N_FINAL or needed > MOST_TIMES * N_FINAL:
-            return found
-        n = int(needed)
+        if found.pareto_k < MAX_PARETO_K and found.ess > MIN_ESS_WEIGHTS:
+            break
+    return found
 
 
 def search_modes(task: Task, copies: Copies) -> list[Mode]:

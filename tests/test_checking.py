@@ -22,7 +22,7 @@ SETTINGS = {"mu_mean": [-1.0, 1.0], "pi_concentration": [2.0, 2.0], "n_obs": [20
 def checkpoint(tmp_path_factory):
     file = tmp_path_factory.mktemp("networks") / "small.checkpoint"
     simulator = get_simulator(get_scenario("gmm-ordered", SETTINGS))
-    recipe = Recipe(batch=16, n_members=8, block=10)
+    recipe = Recipe(batch=64, n_members=16, block=10)
     train(
         simulator, Architecture(**SMALL), Budget(steps=10), file, seed=1, recipe=recipe, say=lambda text: None
     )

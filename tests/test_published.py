@@ -108,6 +108,12 @@ def test_exact_runs_agree_whatever_their_lengths():
     assert [disagreement(run(i, (10, 500)), run(1000 + i), "of somebody") for i in range(40)] == [""] * 40
 
 
+def test_errors_that_draws_do_not_show_are_allowed_for():
+    one, other = run(1, (10, 1000)), run(2, (4, 2500), shift=0.1)
+    assert "of somebody" in disagreement(one, other, "of somebody")
+    assert not disagreement(one, other, "of somebody", inflation=4.0)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -1,6 +1,7 @@
 """Which Stan compiles the programs: the one that httpstan's wheel carries, or an installed CmdStan."""
 
 import importlib.util
+import os
 import platform
 import re
 from dataclasses import asdict, dataclass
@@ -26,6 +27,8 @@ COMPILE_FLAGS = (
     "-DBOOST_DISABLE_ASSERTS",
     "-w",
 )
+# For whoever builds much and runs it little, such as .ci/run: another level than 3.
+OPTIMISATION = "LATENTBENCH_OPTIMISATION"
 # Stan's autodiff tape belongs to a thread. The usual code for such variables is a call that spills every
 # register, also where the linker of an executable then takes the call out; descriptors (gcc on x86-64, newer
 # clang; the only way elsewhere) spill none: a tenth less time for an HMM's gradient. In a shared library a
@@ -140,11 +143,18 @@ def _find_embedded() -> Embedded:
         stan_version=".".join(numbers[part] for part in ("MAJOR", "MINOR", "PATCH")),
         compiler=str(compiler),
         compiler_version=compiler_version(compiler),
-        flags=COMPILE_FLAGS + (THREAD_LOCAL_FLAG,) * accepts_flag(compiler, THREAD_LOCAL_FLAG),
+        flags=_flags() + (THREAD_LOCAL_FLAG,) * accepts_flag(compiler, THREAD_LOCAL_FLAG),
         packages=package_versions("httpstan", "cmdstanpy", "bridgestan"),
         platform=platform_name(),
     )
     return Embedded(home, record)
+
+
+def _flags() -> tuple[str, ...]:
+    level = os.environ.get(OPTIMISATION) or "3"
+    if level not in {"0", "1", "2", "3"}:
+        raise UserError(f"The environment variable {OPTIMISATION} must be 0, 1, 2 or 3, not {level!r}.")
+    return tuple(f"-O{level}" if flag == "-O3" else flag for flag in COMPILE_FLAGS)
 
 
 def platform_name() -> str:

@@ -287,3 +287,8 @@ def test_a_bias_of_one_data_set_is_said_to_be_its_own(tmp_path: Path):
     assert "by 1 of 20 data sets" in html
     assert "On gmm-ordered 1 of 20 data sets makes it so (7); over the others" in html
     assert 'href="#def-few-data-sets"' in html and "data set 7 " in html
+    assert "R-hat of its own chains" not in html
+    # Chains that disagree on this data set would have warned a user of Stan.
+    warned = scores[here].iloc[:1].assign(metric="rhat_invariant", parameter="", value=1.5)
+    pd.concat([scores, warned]).to_parquet(folder / "scores.parquet")
+    assert "R-hat of its own chains, above 1.01 on it, warns of that." in render_html(read_run(folder))

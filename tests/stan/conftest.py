@@ -48,7 +48,7 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setenv("LATENTBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("CXX", str(FAKE_COMPILER))
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
-    for name in ("CMDSTAN", "LATENTBENCH_PRECOMPILE"):
+    for name in ("CMDSTAN", "LATENTBENCH_PRECOMPILE", "LATENTBENCH_OPTIMISATION"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "log").touch()
     (tmp_path / "normal.stan").write_text(PROGRAM)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.stan import cache, compiler, embedded, toolchain
 from tests.stan.building import FAKE_COMPILER, PROGRAM, build_quietly, command_line, compilations, entries
 
@@ -38,6 +39,15 @@ def test_thread_local_descriptors_where_the_compiler_knows_them(work, monkeypatc
     monkeypatch.setenv("FAKE_REFUSES", flag)
     assert toolchain.find_toolchain("embedded").record.flags == toolchain.COMPILE_FLAGS
     compiler.accepts_flag.cache_clear()
+
+
+def test_less_optimisation_is_asked_for_by_a_level(work, monkeypatch):
+    monkeypatch.setenv("LATENTBENCH_OPTIMISATION", "1")
+    flags = toolchain.find_toolchain("embedded").record.flags
+    assert "-O1" in flags and "-O3" not in flags and len(flags) == len(toolchain.COMPILE_FLAGS) + 1
+    monkeypatch.setenv("LATENTBENCH_OPTIMISATION", "fast")
+    with pytest.raises(UserError, match="LATENTBENCH_OPTIMISATION must be 0, 1, 2 or 3, not 'fast'"):
+        toolchain.find_toolchain("embedded")
 
 
 def test_another_program_compiles_only_itself(work):

@@ -192,6 +192,31 @@ def test_a_changed_file_of_observations_rebuilds_its_scenario(finished):
     assert not any("-ordered" in line for line in outputs)
 
 
+def test_shards_give_the_tables_of_one_job(finished):
+    """One scenario of the three, by one method: seeds depend on nothing else that is run."""
+    kept = ("seed", "scenarios", "  hmm", "methods", "  laplace", "reference")
+    lines = [line for line in CONFIG.splitlines() if line.startswith(kept)]
+    (finished / "shards.yaml").write_text("\n".join(["run: shards", "shard_size: 1", *lines]))
+    # Snakemake takes the last of two files.
+    snakemake(finished, "--configfile", "shards.yaml", "--cores", "2", "results/shards/scores.csv")
+    whole, shards = finished / "results/tiny", finished / "results/shards"
+    assert not list((shards / "shards").rglob("*.nc")), "shards are removed once they are joined"
+    fits = ("laplace", "reference-1", "reference-2")
+    for name in ("scores.csv", "status.csv"):
+        found, expected = (pd.read_csv(run / name) for run in (shards, whole))
+        expected = expected[(expected.scenario == "hmm-ordered") & expected.method.isin(fits)]
+        # Reasons of which none is given read as numbers.
+        found, expected = found.fillna(""), expected.fillna("").reset_index(drop=True)
+        pd.testing.assert_frame_equal(found, expected, check_exact=True, check_dtype=False)
+    assert len(found) == 2 * len(fits)
+    for fit in fits:
+        for group in ("posterior", "unconstrained_posterior", "sample_stats", "membership"):
+            files = [run / f"draws/hmm-ordered/{fit}.nc" for run in (whole, shards)]
+            one, other = (xr.load_dataset(file, group=group, engine="h5netcdf") for file in files)
+            assert list(one["dataset"]) == [0, 1]
+            xr.testing.assert_identical(one, other)
+
+
 def test_bad_observations_stop_before_any_work(finished):
     mine = finished / "mine.csv"
     original = mine.read_text()
