@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.certificates import MAX_PARETO_K, Certificate, certify
 from pipeline.files import fingerprint, hash_of_file
@@ -15,11 +16,13 @@ from pipeline.posterior import Posterior
 from pipeline.posterior_io import read_data_sets, read_posteriors
 from pipeline.published import adopted, disagreement
 from pipeline.scenarios import get_scenario
-from pipeline.second_opinion import SecondOpinion, second_opinion
 from pipeline.seeds import derive_seed
 from pipeline.settings import construct
 from pipeline.sources import hash_of
 from pipeline.stan.record import read_built
+
+if TYPE_CHECKING:
+    from pipeline.second_opinion import SecondOpinion
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Reference:
         place where it fails its checks or missed some of the mass. Elsewhere importance sampling is the last
         resort. Without ``completed``, which adds to draws what follows from them, there is none.
         """
+        from pipeline.second_opinion import second_opinion  # imports ArviZ, which takes seconds
+
         rows: list[dict] = []
         is_exchangeable = completed is not None and bool(task.scenario.label_axes)
         for attempt in range(1, self.max_attempts + 1):
@@ -84,7 +89,7 @@ class Reference:
         ), rows
 
 
-def _weighed(rows: list[dict], opinion: SecondOpinion | None) -> Fit | None:
+def _weighed(rows: list[dict], opinion: "SecondOpinion | None") -> Fit | None:
     """Hold the run of the last row against importance sampling, and say in the rows what came out.
 
     Returns:

@@ -31,7 +31,12 @@ from pipeline.variational.student import StudentMixture
 from pipeline.variational.target import StanTarget
 
 N_STARTS = 60  # of the search for modes: a fifth of a second for the mixtures of this suite
-JITTER = (0.0, 0.5, 1.0, 2.0)
+JITTER = (
+    0.0,
+    0.5,
+    1.0,
+    2.0,
+)  # sds of the noise that starts get in turn: the scenario's own find too few modes
 PRECISE = {"maxiter": 1000, "ftol": 1e-13, "gtol": 1e-7}
 N_GROUPS = 8  # t distributions for the chains' draws; several of them follow one bent mode
 N_DRAWS = 4000  # of each round of adaptation
@@ -48,7 +53,7 @@ class Weighed:
     """Weighted draws of a posterior.
 
     Attributes:
-        x: in Stan's unconstrained space; where labels are exchangeable, under any labels.
+        x: in Stan's unconstrained space; where labels are exchangeable, under all of them alike.
         log_weight: normalised and Pareto-smoothed.
         pareto_k: k-hat of the weights before smoothing.
         shares: of the modes that the search found, the largest first: by weighted draws nearest to each.
@@ -135,7 +140,9 @@ def weigh(task: Task, x: Float[np.ndarray, "draw dim"]) -> Weighed | None:
             drawn, log_weight, _ = _drawn(task, copies, proposal, N_DRAWS, rng)
             proposal = adapted(proposal, drawn, np.exp(log_weight))
         drawn, log_weight, pareto_k = _drawn(task, copies, proposal, n, rng)
-        found = Weighed(drawn[0], log_weight, pareto_k, _shares(modes, copies, drawn, np.exp(log_weight)))
+        # As of the posterior, a draw has any labels.
+        x = drawn[rng.integers(len(copies), size=n), np.arange(n)]
+        found = Weighed(x, log_weight, pareto_k, _shares(modes, copies, drawn, np.exp(log_weight)))
         if found.pareto_k < MAX_PARETO_K and found.ess > MIN_ESS_WEIGHTS:
             break
     return found

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline import reference
+from pipeline import reference, second_opinion
 from pipeline.fitting import complete
 from pipeline.labels.invariants import invariants
 from pipeline.labels.modes import chain_groups
@@ -180,7 +180,7 @@ def test_importance_sampling_confirms_or_takes_the_place(
         "sampler",
         lambda self, attempt: FakeSampler(500 * 2 ** (attempt - 1), attempt >= good_from),
     )
-    monkeypatch.setattr(reference, "second_opinion", lambda *a: asked.append(a) or said)
+    monkeypatch.setattr(second_opinion, "second_opinion", lambda *a: asked.append(a) or said)
     monkeypatch.setattr(reference, "certify", lambda fit, depth, posterior: certify(fit, depth))
     task = Task(Exchangeable(), None, None, seed=1, cores=1)  # type: ignore[arg-type]
     fit, rows = Reference(draws=500).run(task, lambda fit: "posterior")  # type: ignore[arg-type,return-value]
@@ -199,7 +199,7 @@ def test_where_labels_are_known_importance_sampling_is_the_last_resort(monkeypat
     monkeypatch.setattr(
         reference.Reference, "sampler", lambda self, attempt: FakeSampler(500 * 2 ** (attempt - 1), False)
     )
-    monkeypatch.setattr(reference, "second_opinion", lambda *a: asked.append(a) or opinion())
+    monkeypatch.setattr(second_opinion, "second_opinion", lambda *a: asked.append(a) or opinion())
 
     class Known:
         label_axes: ClassVar = {}

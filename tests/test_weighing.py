@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from scipy.special import logsumexp
 
 from pipeline import weighing
 from pipeline.methods.base import Task
+from pipeline.scenarios import get_scenario
+from pipeline.stan.model import BoundModel
 from pipeline.weighing import Copies, search_modes, weigh
 
 
@@ -104,6 +107,7 @@ def test_a_copy_of_a_mode_is_no_other_mode():
     assert found is not None and found.ess > 0.8 * len(found.x)
     weight = np.exp(found.log_weight)
     assert abs(weight @ np.sort(found.x, axis=1)[:, 0] + 3) < 0.05
+    assert abs(weight @ (found.x[:, 0] < 0) - 0.5) < 0.02, "as of the posterior, draws have all labels"
 
 
 def test_copies_that_overlap_and_a_genuine_mode():
@@ -148,6 +152,24 @@ def test_what_misses_half_of_a_wide_posterior_says_so_or_finds_it():
 def test_too_many_copies_are_left(monkeypatch):
     monkeypatch.setattr(weighing, "MAX_COPIES", 1)
     assert weigh(exchangeable([[-3, 3]], [1.0], [1.0]), chains_in([-3, 3], 1.0)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gmm-exchangeable", "gmm-multivariate", "hmm-exchangeable"])
+def test_permuting_labels_keeps_volumes(name, built_model, tmp_path):
+    """So that the density of a permuted point needs no Jacobian."""
+    scenario = get_scenario(name, {"n_times": 20} if name.startswith("hmm") else {})
+    (data,) = scenario.data_sets([1])
+    built = built_model(scenario.stan_file)
+    model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, tmp_path)
+    task = Task(scenario, data, model, seed=1, cores=1)
+    x = np.random.default_rng(1).standard_normal((5, model.dim))
+    copies = Copies(task).of(x)
+    np.testing.assert_array_equal(copies[0], x)
+    assert len(copies) == 6 and len(np.unique(copies[:, 0].round(6), axis=0)) == 6
+    for copy in copies:
+        np.testing.assert_allclose(model.log_jacobian(copy), model.log_jacobian(x), atol=1e-9)
+        np.testing.assert_allclose(model.log_density(copy), model.log_density(x), rtol=1e-10)
 
 
 def test_copies_are_all_permutations_the_identity_first():
