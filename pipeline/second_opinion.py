@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.certificates import Certificate, mixing
+from pipeline.certificates import WEIGHED, Certificate, mixing
 from pipeline.methods.base import Fit, Task
 from pipeline.posterior import Posterior
 from pipeline.published import disagreement
@@ -72,4 +72,4 @@ def _remark(weighed: Weighed) -> str:
     shares = [share for share in weighed.shares if share >= MIN_SHARE]
     if len(shares) > 1:
         parts.append(f"modes with {', '.join(f'{100 * share:.3g}%' for share in shares)} of the mass")
-    return f"drawn by importance sampling ({', '.join(parts)})"
+    return f"{WEIGHED} ({', '.join(parts)})"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.certificates import WEIGHED
 from pipeline.report import figures, tables
 from pipeline.report.cells import Table, frame_records, number, seconds
 from pipeline.report.costs import phase_seconds
@@ -17,7 +18,7 @@ from pipeline.report.figures import Figure
 from pipeline.report.inputs import REFERENCE_METHODS, Run
 from pipeline.report.pair_figures import pair_figures
 from pipeline.report.scoring import KINDS, LABEL_NAMES, METRICS, kind_of
-from pipeline.report.sentences import YARDSTICK
+from pipeline.report.sentences import YARDSTICK, join
 from pipeline.report.size_figures import size_figure
 from pipeline.report.style import Mark
 from pipeline.scores.timing import costs
@@ -112,7 +113,7 @@ def posterior_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> 
                 densities=density_overlays(example, scenario, rows) if example else [],
                 pairs=pair_figures(example, scenario, rows) if example else [],
                 example=_example_note(example, rows) if example else None,
-                reference=_published_reference(run, scenario),
+                reference=_whose_reference(run, scenario),
                 nothing="" if len(here) else _why_unscored(run, scenario),
             )
         )
@@ -210,13 +211,24 @@ def _example_note(example: Example, rows: Sequence[Mark]) -> ExampleNote:
     )
 
 
-def _published_reference(run: Run, scenario: str) -> str:
-    """Say whose draws the reference is, where the suite did not sample it."""
+def _whose_reference(run: Run, scenario: str) -> str:
+    """Say whose draws the references are, where they are not all of this suite's runs of NUTS."""
     rows = run.status[(run.status["scenario"] == scenario) & (run.status["method"] == REFERENCE_METHODS[0])]
-    whose = [reason for reason in rows["reason"][rows["status"] == "ok"] if reason]
-    if not whose:
+    remarks = {
+        int(number): reason
+        for number, reason in rows.loc[rows["status"] == "ok", ["dataset", "reason"]].itertuples(index=False)
+        if reason
+    }
+    if not remarks:
         return ""
-    return f"The reference is {whose[0]}. The floor is a run of Stan by this suite."
+    weighed = [number for number, reason in remarks.items() if reason.startswith(WEIGHED)]
+    if not weighed:
+        return f"The reference is {next(iter(remarks.values()))}. The floor is a run of Stan by this suite."
+    which = f"data set{'' if len(weighed) == 1 else 's'} {join([str(number) for number in sorted(weighed)])}"
+    return (
+        f"On {which} NUTS did not mix, or missed some of the mass: the reference there is {WEIGHED}. "
+        "Why, and what share each mode has, stands among the attempts at reference runs."
+    )
 
 
 def _why_unscored(run: Run, scenario: str) -> str:

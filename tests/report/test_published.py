@@ -38,6 +38,17 @@ def test_the_page_says_whose_draws_the_reference_is(run):
     assert "not recorded" not in html.split(note)[0]
 
 
+def test_the_page_says_where_the_reference_is_of_importance_sampling(run):
+    status, certificates = run.status.copy(), run.certificates.assign(pareto_k=0.3, ess_weights=9000.0)
+    here = (status["scenario"] == "hmm-ordered") & (status["method"] == "reference-1")
+    for number in (7, 3):
+        of_one = here & (status["dataset"] == number)
+        status.loc[of_one, "reason"] = "drawn by importance sampling (two modes), since NUTS had: R-hat 1.5"
+    html = render_html(dataclasses.replace(run, status=status, certificates=certificates))
+    assert "On data sets 3 and 7 NUTS did not mix, or missed some of the mass: the reference there is" in html
+    assert "Effective weights" in html and "posteriordb&#39;s own draws" in html
+
+
 def test_a_scenario_without_memberships_has_no_part_on_classification(run):
     html = render_html(run)
     assert 'id="classification-hmm-ordered"' in html and 'id="classification-galaxies"' not in html
