@@ -137,7 +137,7 @@ def _finding(
         worst=None if worst is None else (METRICS[worst["metric"]].title, worst["value"], worst["limit"]),
         duel=duel(scores, run.timings, scenario, method),
         responsible=judgement.responsible,
-        warned_of=tuple(number for number in judgement.responsible if number in set(unmixed)),
+        warned_of=tuple(sorted(int(number) for number in unmixed)),
     )
 
 

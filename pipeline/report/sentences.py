@@ -34,7 +34,7 @@ class Finding:
         n_uncertified: the same, on data sets whose reference got no certificate.
         duel: against the method that its cost must be worth; None for a method without one.
         responsible: a few data sets without which it would be within its limits, the worst first.
-        warned_of: those of them on which R-hat of its own chains tells the user.
+        warned_of: scored data sets on which R-hat of its own chains says that they disagree.
     """
 
     scenario: str
@@ -75,7 +75,7 @@ class Judged(Protocol):
 
 def method_sentence(method: str, findings: Sequence[Finding]) -> str:
     """Say how a method did over all scenarios."""
-    parts = [_verdicts(findings), _errors(findings), _exceptions(findings)]
+    parts = [_verdicts(findings), _errors(findings), _exceptions(findings), _warnings(findings)]
     if method == YARDSTICK:
         parts = ["The yardstick, at its usual length and with its own seed.", *parts]
     else:
@@ -181,13 +181,23 @@ def _exceptions(findings: Sequence[Finding]) -> str:
 
 def _warning(finding: Finding) -> str:
     """Say where the method's own chains give its failure away; a method without chains has no R-hat."""
-    if not finding.warned_of:
+    warned = [number for number in finding.responsible if number in finding.warned_of]
+    if not warned:
         return ""
-    of_all = len(finding.warned_of) == len(finding.responsible)
-    which = (
-        ("it" if len(finding.responsible) == 1 else "these") if of_all else join(_numbers(finding.warned_of))
-    )
+    of_all = len(warned) == len(finding.responsible)
+    which = ("it" if len(warned) == 1 else "these") if of_all else join(_numbers(warned))
     return f" R-hat of its own chains, above {MAX_R_HAT} on {which}, warns of that."
+
+
+def _warnings(findings: Sequence[Finding]) -> str:
+    """Say the same where a bias is general."""
+    parts = [
+        f"On {finding.scenario} R-hat of its own chains is above {MAX_R_HAT} on {len(finding.warned_of)} of "
+        f"{finding.n_scored} data sets ({join(_numbers(finding.warned_of))}), which warns of these."
+        for finding in findings
+        if finding.label == "biased" and finding.warned_of and not finding.responsible
+    ]
+    return " ".join(parts)
 
 
 def _numbers(data_sets: Sequence[int]) -> list[str]:
