@@ -12,7 +12,6 @@ from pipeline.methods.base import Fit
 from pipeline.posterior import Posterior
 
 MAX_PARETO_K = 0.7  # above, importance weights need more draws than there are (Vehtari et al. 2024)
-WEIGHED = "drawn by importance sampling"  # how the remark on such a reference begins
 MIN_ESS_WEIGHTS = 4000  # as many as a certified run of NUTS usually has
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.certificates import WEIGHED, Certificate, mixing
+from pipeline.certificates import Certificate, mixing
 from pipeline.methods.base import Fit, Task
 from pipeline.posterior import Posterior
 from pipeline.published import disagreement
+from pipeline.scores.referenced import WEIGHED
 from pipeline.timing import Stopwatch
 from pipeline.weighing import Weighed, weigh
 

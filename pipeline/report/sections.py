@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.certificates import WEIGHED
 from pipeline.report import figures, tables
 from pipeline.report.cells import Table, frame_records, number, seconds
 from pipeline.report.costs import phase_seconds
@@ -21,6 +20,7 @@ from pipeline.report.scoring import KINDS, LABEL_NAMES, METRICS, kind_of
 from pipeline.report.sentences import YARDSTICK, join
 from pipeline.report.size_figures import size_figure
 from pipeline.report.style import Mark
+from pipeline.scores.referenced import WEIGHED
 from pipeline.scores.timing import costs
 
 _ERROR = "sliced_wasserstein"  # the error axis of accuracy against cost: the whole posterior in one number

@@ -4,6 +4,8 @@ import pandas as pd
 
 REFERENCE_METHODS = ("reference-1", "reference-2")
 
+WEIGHED = "drawn by importance sampling"  # how the remark on such a reference begins in status.csv
+
 
 def has_reference(table: pd.DataFrame, status: pd.DataFrame) -> pd.Series:
     """Say of each row whether its data set was to have a reference, whatever became of that.
