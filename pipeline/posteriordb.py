@@ -20,7 +20,6 @@ from pipeline.labels.permuting import all_permutations, permute
 from pipeline.posterior import Posterior
 from pipeline.reference import Reference
 from pipeline.scenarios.base import DataSet, Scenario
-from pipeline.weighing import N_STARTS, TRIES
 
 _SYMMETRISED = (
     "Nothing identifies the labels of the components. Draws were relabelled, the diagnostics are of "
@@ -154,7 +153,9 @@ def _information(
     comments += [f"{certificate['reason']}."] if is_weighed else []
     return {
         "name": posterior_name,
-        "inference": _weighing(seed) if is_weighed else _sampling(reference, certificate, n_draws, seed),
+        "inference": _weighing(certificate, seed)
+        if is_weighed
+        else _sampling(reference, certificate, n_draws, seed),
         "diagnostics": {
             "diagnostic_information": {"names": list(scalars)},
             "ndraws": n_chains * n_draws,
@@ -199,11 +200,9 @@ def _sampling(
     }
 
 
-def _weighing(seed: int) -> dict[str, Any]:
-    return {
-        "method": "importance_sampling",
-        "method_arguments": {"proposals": TRIES[0], "starts": N_STARTS, "seed": seed},
-    }
+def _weighing(certificate: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    kept = {name: certificate[name] for name in ("pareto_k", "ess_weights")}
+    return {"method": "importance_sampling", "method_arguments": {**kept, "seed": seed}}
 
 
 def _added() -> dict[str, str]:

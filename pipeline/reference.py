@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.certificates import MAX_PARETO_K, Certificate, certify
+from pipeline.errors import UserError
 from pipeline.files import fingerprint, hash_of_file
 from pipeline.fitting import complete, scenario_block, timing_rows
 from pipeline.methods.base import Fit, Task
@@ -20,6 +21,7 @@ from pipeline.seeds import derive_seed
 from pipeline.settings import construct
 from pipeline.sources import hash_of
 from pipeline.stan.record import read_built
+from pipeline.timing import time_limit
 
 if TYPE_CHECKING:
     from pipeline.second_opinion import SecondOpinion
@@ -33,7 +35,7 @@ class Reference:
         chains, warmup, draws: of the first attempt; every attempt hands over ``draws`` a chain.
         adapt_delta: target acceptance of the first attempt; .99 and then .999 afterwards.
         max_attempts: 1 to 3; each further attempt doubles the warm-up and, evenly thinned, the draws.
-        timeout_s: of one attempt.
+        timeout_s: of one attempt, and again of the importance sampling that it is held against.
     """
 
     chains: int = 4
@@ -58,7 +60,7 @@ class Reference:
         )
 
     def run(self, task: Task, completed: Callable[[Fit], Posterior] | None = None) -> tuple[Fit, list[dict]]:
-        """Sample until certified or out of attempts; return what was certified last and a row for every try.
+        """Sample until certified or out of attempts; return the last draws and a row for every try.
 
         Where labels are exchangeable, every run is held against importance sampling, whose draws take its
         place where it fails its checks or missed some of the mass. Elsewhere importance sampling is the last
@@ -78,7 +80,15 @@ class Reference:
             is_last = bool(certificate.modes) or attempt == self.max_attempts
             if completed and (is_exchangeable or (is_last and not certificate.certified)):
                 own = posterior or completed(fit)
-                stand_in = _weighed(rows, second_opinion(task, fit, own, completed, self.draws))
+                opinion = None
+                try:
+                    with time_limit(self.timeout_s):
+                        opinion = second_opinion(task, fit, own, completed, self.draws)
+                except UserError:
+                    raise
+                except Exception as error:  # then the run is judged by its own checks, and the record says so
+                    rows[-1]["weighed"] = f"unusable: {type(error).__name__}: {error}"
+                stand_in = _weighed(rows, opinion)
                 if stand_in is not None:
                     return stand_in, rows
             if is_last or rows[-1]["certified"]:

@@ -26,17 +26,12 @@ from pipeline.certificates import MAX_PARETO_K, MIN_ESS_WEIGHTS
 from pipeline.labels.permuting import all_permutations, permute
 from pipeline.methods.base import Task
 from pipeline.seeds import derive_seed
-from pipeline.variational.refine import STEP_TOLERANCE, step
+from pipeline.variational.refine import maximised
 from pipeline.variational.student import StudentMixture
 from pipeline.variational.target import StanTarget
 
 N_STARTS = 60  # of the search for modes: a fifth of a second for the mixtures of this suite
-JITTER = (
-    0.0,
-    0.5,
-    1.0,
-    2.0,
-)  # sds of the noise that starts get in turn: the scenario's own find too few modes
+JITTER = (0.0, 0.5, 1.0, 2.0)  # sds of noise, in turn: starts of the scenario's own find too few modes
 PRECISE = {"maxiter": 1000, "ftol": 1e-13, "gtol": 1e-7}
 N_GROUPS = 8  # t distributions for the chains' draws; several of them follow one bent mode
 N_DRAWS = 4000  # of each round of adaptation
@@ -138,7 +133,9 @@ def weigh(task: Task, x: Float[np.ndarray, "draw dim"]) -> Weighed | None:
     for n in TRIES:
         for _ in range(N_ROUNDS):
             drawn, log_weight, _ = _drawn(task, copies, proposal, N_DRAWS, rng)
-            proposal = adapted(proposal, drawn, np.exp(log_weight))
+            weight = np.exp(log_weight)
+            moved = maximised(proposal, drawn, weight, is_full_rank=True, max_steps=MAX_STEPS)
+            proposal = moved or proposal
         drawn, log_weight, pareto_k = _drawn(task, copies, proposal, n, rng)
         # As of the posterior, a draw has any labels.
         x = drawn[rng.integers(len(copies), size=n), np.arange(n)]
@@ -178,27 +175,6 @@ def search_modes(task: Task, copies: Copies) -> list[Mode]:
             covariance = curvature.eigenvectors / curvature.eigenvalues @ curvature.eigenvectors.T
             modes.append(Mode(end, np.linalg.cholesky(covariance)))
     return modes
-
-
-def adapted(
-    proposal: StudentMixture, drawn: Float[np.ndarray, "copy draw dim"], weight: Float[np.ndarray, " draw"]
-) -> StudentMixture:
-    """Return the mixture of greatest weighted log likelihood, each draw being any of its copies."""
-    points = drawn.reshape(-1, drawn.shape[2])
-    before = -np.inf
-    for _ in range(MAX_STEPS):
-        log_joint, distance = proposal.joint(points)
-        log_joint = log_joint.reshape(-1, *drawn.shape[:2])
-        log_q = logsumexp(log_joint, axis=(0, 1))
-        value = float(weight @ log_q)
-        if not value - before > STEP_TOLERANCE:
-            break
-        share = (weight * np.exp(log_joint - log_q)).reshape(len(log_joint), -1)
-        moved = step(points, share, distance, proposal, is_full_rank=True)
-        if moved is None:
-            break
-        proposal, before = moved, value
-    return proposal
 
 
 def _drawn(

@@ -97,7 +97,14 @@ def test_importance_sampled_references_say_what_they_are(tmp_path):
     scenario = get_scenario("gmm-exchangeable", {})
     (data,) = scenario.data_sets([1])
     weighed = dict.fromkeys(["e_bfmi_min", "divergences", "treedepth_saturated"])
-    certificate = {**CERTIFICATE, **weighed, "attempt": 4, "pareto_k": 0.3, "reason": "drawn by importance"}
+    certificate = {
+        **CERTIFICATE,
+        **weighed,
+        "attempt": 4,
+        "pareto_k": 0.3,
+        "ess_weights": 9e3,
+        "reason": "drawn by importance",
+    }
     arguments = {0: data}, {0: reference_run(scenario, 0)}, {0: certificate}, Reference(draws=DRAWS)
     (name,) = write_database(tmp_path, "gmm-exchangeable", scenario, *arguments, seed=7)
     found = PosteriorDatabase(str(tmp_path)).posterior(name).reference_draws_info()

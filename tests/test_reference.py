@@ -194,6 +194,18 @@ def test_importance_sampling_confirms_or_takes_the_place(
         assert rows[-2]["reason"] in rows[-1]["reason"] and rows[-2]["reason"]
 
 
+def test_a_run_stands_where_importance_sampling_fails_and_the_record_says_so(monkeypatch):
+    def fail(*_):
+        raise ValueError("no such simplex")
+
+    monkeypatch.setattr(reference.Reference, "sampler", lambda self, attempt: FakeSampler(500, True))
+    monkeypatch.setattr(second_opinion, "second_opinion", fail)
+    monkeypatch.setattr(reference, "certify", lambda fit, depth, posterior: certify(fit, depth))
+    task = Task(Exchangeable(), None, None, seed=1, cores=1)  # type: ignore[arg-type]
+    _, (row,) = Reference(draws=500).run(task, lambda fit: "posterior")  # type: ignore[arg-type,return-value]
+    assert row["certified"] and row["weighed"] == "unusable: ValueError: no such simplex"
+
+
 def test_where_labels_are_known_importance_sampling_is_the_last_resort(monkeypatch):
     asked = []
     monkeypatch.setattr(

@@ -215,7 +215,9 @@ def certificates(run: Run) -> Table:
     """Every attempt at a reference run with its diagnostics."""
     found = run.certificates
     # Runs from before references were weighed have no such columns.
-    found = found.assign(**{name: None for name in ("pareto_k", "ess_weights") if name not in found})
+    found = found.assign(
+        **{name: None for name in ("pareto_k", "ess_weights", "weighed") if name not in found}
+    )
     ordered = found.sort_values(["certified", "scenario", "dataset", "run", "attempt"], kind="stable")
     return make_table(
         "certificates",
@@ -234,6 +236,7 @@ def certificates(run: Run) -> Table:
             Column("treedepth_saturated", "Saturated", "integer", term="certificate"),
             Column("pareto_k", "k-hat", "number", term="weighed"),
             Column("ess_weights", "Effective weights", "integer", term="weighed"),
+            Column("weighed", "Importance sampling says", "long", term="weighed"),
             Column("reason", "Reason", "long"),
         ),
         ordered.head(MAX_ROWS),

@@ -104,7 +104,7 @@ def refine(log_p: LogDensity, start: Mixture, *, is_full_rank: bool, seed: int) 
     drawn = _weighted(log_p, best.mixture, LAST_DRAWS, np.random.default_rng([seed, 4, 0]))
     squared = drawn.weight**2 / (drawn.weight**2).sum()
     halfway = (squared + 1 / len(squared)) / 2
-    found = _maximised(best.mixture, drawn._replace(weight=halfway), is_full_rank)
+    found = maximised(best.mixture, drawn.x[None], halfway, is_full_rank=is_full_rank)
     if found is None:
         return best
     fresh = _weighted(log_p, found, LAST_DRAWS, np.random.default_rng([seed, 4, 1]))
@@ -140,7 +140,7 @@ def _nearest(log_p: LogDensity, start: Mixture, is_full_rank: bool, seed: int) -
             )
         if number and not gain > 2 * error:
             return replace(best, reason="no further gain")
-        found = _maximised(proposal, drawn, is_full_rank)
+        found = maximised(proposal, drawn.x[None], drawn.weight, is_full_rank=is_full_rank)
         if found is None:
             return replace(best, reason="too few effective draws")
         proposal = found
@@ -177,24 +177,36 @@ def _gain(drawn: _Weighted, before: StudentMixture) -> tuple[float, float]:
     return gain, float(np.sqrt((drawn.weight**2 * (difference - gain) ** 2).sum()))
 
 
-def _maximised(proposal: StudentMixture, drawn: _Weighted, is_full_rank: bool) -> StudentMixture | None:
-    """Return the mixture of greatest weighted log likelihood; None where draws are too few for all of it."""
-    before = -np.inf
-    for _ in range(MAX_STEPS):
-        log_joint, distance = proposal.joint(drawn.x)
-        log_q = logsumexp(log_joint, axis=0)
-        value = float(drawn.weight @ log_q)
+def maximised(
+    proposal: StudentMixture,
+    x: Float[np.ndarray, "copy draw dim"],
+    weight: Float[np.ndarray, " draw"],
+    *,
+    is_full_rank: bool,
+    max_steps: int = MAX_STEPS,
+) -> StudentMixture | None:
+    """Return the mixture of greatest weighted log likelihood; None where draws are too few for all of it.
+
+    Where labels are exchangeable, a draw may be any of its copies, of which the mixture knows one; elsewhere
+    there is one.
+    """
+    points, before = x.reshape(-1, x.shape[2]), -np.inf
+    for _ in range(max_steps):
+        log_joint, distance = proposal.joint(points)
+        log_joint = log_joint.reshape(-1, *x.shape[:2])
+        log_q = logsumexp(log_joint, axis=(0, 1))
+        value = float(weight @ log_q)
         if not value - before > STEP_TOLERANCE:
             break
-        share = drawn.weight * np.exp(log_joint - log_q)
-        found = step(drawn.x, share, distance, proposal, is_full_rank)
+        share = (weight * np.exp(log_joint - log_q)).reshape(len(log_joint), -1)
+        found = _step(points, share, distance, proposal, is_full_rank)
         if found is None:
             return None
         proposal, before = found, value
     return proposal
 
 
-def step(
+def _step(
     x: Float[np.ndarray, "draw dim"],
     share: Float[np.ndarray, "component draw"],
     distance: Float[np.ndarray, "component draw"],
