@@ -19,8 +19,9 @@ from pipeline.amortized.simulators import get_simulator
 from pipeline.amortized.training import load
 from pipeline.calibration.importance import Importance, importance
 from pipeline.calibration.subject import Subject
-from pipeline.importance import accepted_pareto_k, smoothed
+from pipeline.importance import smoothed
 from pipeline.methods.amortized_psis import AmortizedFlowPsis
+from pipeline.pareto_k import accepted_pareto_k
 from pipeline.scenarios import get_scenario
 
 CHUNK = 16

@@ -18,7 +18,7 @@ from pipeline.amortized.hosted import Hosted
 from pipeline.amortized.posteriors import load_posterior
 from pipeline.calibration.learned import check_learned
 from pipeline.calibration.settings import Checks
-from pipeline.importance import accepted_pareto_k
+from pipeline.pareto_k import accepted_pareto_k
 from pipeline.methods.amortized import AmortizedFlow, AmortizedMdn
 from pipeline.methods.amortized_psis import AmortizedFlowPsis
 from pipeline.scenarios import get_scenario

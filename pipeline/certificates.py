@@ -9,9 +9,9 @@ from jaxtyping import Float
 from pipeline.labels.invariants import invariants
 from pipeline.labels.modes import describe_modes
 from pipeline.methods.base import Fit
+from pipeline.pareto_k import MAX_PARETO_K
 from pipeline.posterior import Posterior
 
-MAX_PARETO_K = 0.7  # above, importance weights need more draws than there are (Vehtari et al. 2024)
 MIN_ESS_WEIGHTS = 4000  # as many as a certified run of NUTS usually has
 
 

@@ -1,4 +1,4 @@
-"""Draws corrected by importance weights: smoothing, when to trust them, resampling.
+"""Draws corrected by importance weights: smoothing, resampling.
 
 To be imported where it is used, before the clock starts: ArviZ takes most of a second.
 """
@@ -9,16 +9,6 @@ import warnings
 import arviz as az
 import numpy as np
 from jaxtyping import Float
-
-MAX_PARETO_K = 0.7
-
-
-def accepted_pareto_k(n_draws: int) -> float:
-    """Return the largest k-hat with which that many draws are enough: min(1 - 1 / log10 S, .7).
-
-    Vehtari, Simpson, Gelman, Yao and Gabry (2024), JMLR 25(72), section 3.2.
-    """
-    return min(1 - 1 / math.log10(n_draws), MAX_PARETO_K)
 
 
 def smoothed(log_ratio: Float[np.ndarray, " draw"]) -> tuple[Float[np.ndarray, " draw"], float]:

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.certificates import MAX_PARETO_K, Certificate, certify
+from pipeline.certificates import Certificate, certify
 from pipeline.errors import UserError
 from pipeline.files import fingerprint, hash_of_file
 from pipeline.fitting import complete, scenario_block, timing_rows
 from pipeline.methods.base import Fit, Task
 from pipeline.methods.nuts import Nuts
+from pipeline.pareto_k import MAX_PARETO_K
 from pipeline.pieces import Piece, fit_all, write_pieces
 from pipeline.posterior import Posterior
 from pipeline.posterior_io import read_data_sets, read_posteriors

@@ -22,9 +22,10 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import logsumexp
 
-from pipeline.certificates import MAX_PARETO_K, MIN_ESS_WEIGHTS
+from pipeline.certificates import MIN_ESS_WEIGHTS
 from pipeline.labels.permuting import all_permutations, permute
 from pipeline.methods.base import Task
+from pipeline.pareto_k import MAX_PARETO_K
 from pipeline.seeds import derive_seed
 from pipeline.variational.refine import maximised
 from pipeline.variational.student import StudentMixture

@@ -12,6 +12,7 @@ from pipeline.methods import register
 from pipeline.methods.amortized import AmortizedMethod
 from pipeline.methods.base import Fit, Method, Task
 from pipeline.methods.nuts import Nuts
+from pipeline.pareto_k import accepted_pareto_k
 from pipeline.scenarios.base import Scenario
 from pipeline.scenarios.checks import check_positive
 from pipeline.seeds import derive_seed
@@ -95,7 +96,7 @@ class _Ready(Method):
 
     def fit(self, task: Task) -> Fit:
         """Draw and weight, once more where that was not enough, and resample; or start NUTS."""
-        from pipeline.importance import accepted_pareto_k, resample, smoothed
+        from pipeline.importance import resample, smoothed
 
         drawn: "list[Proposals]" = []
         phases: list[PhaseTime] = []

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from pipeline.methods import register
 from pipeline.methods.base import Approximation, Fit, Method, MethodFailed, Task
+from pipeline.pareto_k import accepted_pareto_k
 from pipeline.scenarios.checks import check_positive
 from pipeline.timing import Stopwatch
 
@@ -85,7 +86,7 @@ class MixtureVi(Method):
         self, task: Task, optimum: "Mixture", rng: np.random.Generator
     ) -> tuple[Approximation, Float[np.ndarray, "draw dim"], str]:
         """Return the density with draws from it, the draws to hand over, and what to say of them."""
-        from pipeline.importance import accepted_pareto_k, resample, smoothed
+        from pipeline.importance import resample, smoothed
         from pipeline.variational.refine import refine
 
         words = ""

@@ -107,7 +107,19 @@ def answer(methods: Sequence[Judged]) -> str:
         names = [row.method for row in rest if any(finding.label == label for finding in row.findings)]
         if names:
             parts.append(f"{words}: {join(names)}.")
-    return " ".join(parts)
+    return " ".join([*parts, *_of_the_yardstick(methods)])
+
+
+def _of_the_yardstick(methods: Sequence[Judged]) -> list[str]:
+    """Say where NUTS itself cannot be trusted: a speedup over it is then over something that is wrong."""
+    words = {"biased": "is itself biased", "failed": "itself fails"}
+    findings = [finding for row in methods if row.method == YARDSTICK for finding in row.findings]
+    told = [
+        f"{words[label]} on {join(names)}"
+        for label in words
+        if (names := [finding.scenario for finding in findings if finding.label == label])
+    ]
+    return [f"NUTS at its usual length {' and '.join(told)}."] if told else []
 
 
 def join(names: Sequence[str]) -> str:

@@ -15,8 +15,9 @@ from pipeline.stan.compiler import accepts_flag, compiler_version, find_compiler
 SETTINGS = ("auto", "embedded", "official")
 
 # What CmdStan 2.35's makefiles give to the compiler, with threads; position-independent, so that one
-# object serves executable and shared library, and hidden, so that calls inside it stay direct. The three after
-# -O3 change no number, only how fast it comes: nothing in Stan reads errno or floating-point exceptions.
+# object serves executable and shared library, and hidden, so that calls inside it stay direct. The three
+# after -O3 change no number, only how fast it comes: nothing in Stan reads errno or the flags of
+# floating-point exceptions.
 COMPILE_FLAGS = (
     "-std=c++17",
     "-O3",
@@ -158,7 +159,10 @@ def _flags() -> tuple[str, ...]:
     level = os.environ.get(OPTIMISATION) or "3"
     if level not in {"0", "1", "2", "3"}:
         raise UserError(f"The environment variable {OPTIMISATION} must be 0, 1, 2 or 3, not {level!r}.")
-    return tuple(f"-O{level}" if flag == "-O3" else flag for flag in COMPILE_FLAGS)
+    if level == "3":
+        return COMPILE_FLAGS
+    # Whoever asks for less wants to compile quickly, which loops unrolled are not.
+    return (f"-O{level}", *(flag for flag in COMPILE_FLAGS if flag not in {"-O3", "-funroll-loops"}))
 
 
 def platform_name() -> str:

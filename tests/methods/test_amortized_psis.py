@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from pipeline.amortized.hosted import Proposals
 from pipeline.errors import UserError
-from pipeline.importance import accepted_pareto_k, resample, smoothed
+from pipeline.importance import resample, smoothed
 from pipeline.methods.amortized_psis import AmortizedFlowPsis, _Ready
 from pipeline.methods.base import Task
+from pipeline.pareto_k import accepted_pareto_k
 from pipeline.stages import MORE_ACCEPTED
 
 

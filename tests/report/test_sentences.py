@@ -104,6 +104,10 @@ def test_the_yardstick_has_no_speedup_over_itself():
         ([Row("x", (NARROW, replace(FINE, label="failed")))],
          "No approximation is indistinguishable from certified NUTS on every scenario. "
          "Biased on some scenario: x. Failing on some scenario: x."),
+        ([Row("nuts", (FINE, replace(NARROW, scenario="b"), replace(FINE, scenario="c", label="failed"))),
+          Row("laplace", (FINE,))],
+         "Indistinguishable from certified NUTS wherever it was scored: laplace (10 times as fast). "
+         "NUTS at its usual length is itself biased on b and itself fails on c."),
     ],
 )  # fmt: skip
 def test_the_answer_follows_from_the_verdicts(rows: list[Row], text: str):
