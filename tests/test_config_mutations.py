@@ -60,6 +60,7 @@ def paths(node, path=()):
 PATHS = paths(WHOLE)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     st.sampled_from(PATHS),

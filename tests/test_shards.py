@@ -119,6 +119,7 @@ def stages(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2])
 def test_results_are_the_same_for_any_sharding(stages, size):
     (whole, _), (folder, n_shards) = stages(N), stages(size)

@@ -55,7 +55,11 @@ def fit(tmp_path, monkeypatch):
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "failed: the process was killed (SIGKILL): most"),
         (lambda: (faulthandler.disable(), ctypes.string_at(0)), "failed: the process crashed (SIGSEGV)"),
         # Adds up in compiled code, which looks at no signal of Python's.
-        (lambda: sum(range(10**13)), "timeout: no end after 3 s, in compiled code"),
+        pytest.param(
+            lambda: sum(range(10**13)),
+            "timeout: no end after 3 s, in compiled code",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_fit_that_ends_its_process_is_a_row_and_the_rest_goes_on(fit, tmp_path, fault, expected):
@@ -88,6 +92,7 @@ def test_a_mark_of_a_killed_run_is_no_failure(fit, tmp_path):
     assert [line.split(":")[0] for line in fit(lambda number, task: FINISHED)] == ["ok"] * 3
 
 
+@pytest.mark.slow
 def test_the_child_ends_with_its_parent(tmp_path):
     code = (
         "import os, time; from pathlib import Path; from pipeline.pieces import fit_supervised\n"

@@ -83,6 +83,7 @@ def chains_in(mode, sd, n=2000):
     return np.array(mode) + sd * np.random.default_rng(3).standard_normal((n, len(mode)))
 
 
+@pytest.mark.slow
 def test_modes_are_weighed_wherever_the_chains_sat():
     """The chains of either run are all in one mode; the other holds a fifth, and is half as wide."""
     modes = [[0.0, 0.0, 0.0], [9.0, 5.0, -4.0]]

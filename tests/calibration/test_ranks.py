@@ -18,6 +18,7 @@ def ranks_of(seed, *, shift=0.0, scale=1.0, n=N, n_draws=DRAWS):
     return rank(theta, draws, rng)
 
 
+@pytest.mark.slow
 def test_the_exact_posterior_passes():
     found = [examine(ranks_of(seed), DRAWS) for seed in range(40)]
     assert sum(one.inside for one in found) >= 34  # 95% of 40 less three binomial errors

@@ -38,6 +38,7 @@ def test_assignments_do_not_depend_on_how_they_are_found(monkeypatch):
     np.testing.assert_array_equal(best_permutations(cost), exhaustive)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(seeds, st.integers(2, 6))
 @pytest.mark.parametrize("name", RELABELLERS)
@@ -68,6 +69,7 @@ def test_relabelling_changes_labels_and_nothing_else(name, seed, n_components, s
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(seeds, st.integers(2, 5))
 @pytest.mark.parametrize("name", RELABELLERS)

@@ -37,6 +37,7 @@ def compare(monkeypatch, *arguments):
     return main()
 
 
+@pytest.mark.slow
 def test_the_page_says_what_changed(runs, monkeypatch, capsys):
     old, new = runs
     assert compare(monkeypatch, old, new) == 0

@@ -65,6 +65,7 @@ def test_the_sentence_says_how_often_and_at_what_cost():
     assert "on 9 of 10 data sets of a, at 12 times its wall time." in method_sentence("flow-vi", [finding])
 
 
+@pytest.mark.slow
 def test_it_stands_on_the_first_screen(tmp_path):
     made = [Made(name, ("mu",), ("membership",), 4, 2) for name in "ab"]
     methods = ["nuts", "advi-fullrank", "flow-vi"]

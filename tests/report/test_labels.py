@@ -49,6 +49,7 @@ def page(folder):
     return Page(render_html(read_run(folder)))
 
 
+@pytest.mark.slow
 def test_the_section_stands_in_the_page_and_its_navigation(page):
     assert page.by_id("labels").text() == "Label switching"
     links = {element.attributes.get("href") or "" for element in page.root.all("a")}
@@ -59,6 +60,7 @@ def test_the_section_stands_in_the_page_and_its_navigation(page):
         assert word in ids
 
 
+@pytest.mark.slow
 def test_a_run_with_identified_labels_has_none_of_it(tmp_path):
     page = Page(
         render_html(read_run(write_run(tmp_path / "plain", scenarios=[Made("a", ("mu",), (), 2, 2)])))
@@ -67,6 +69,7 @@ def test_a_run_with_identified_labels_has_none_of_it(tmp_path):
     assert not ids & {"labels", "def-copy", "def-missed_mass"}
 
 
+@pytest.mark.slow
 def test_its_scores_stand_in_no_other_section(page):
     figures = [e.attributes.get("id") or "" for e in page.root.all("figure")]
     assert sum("rhat_raw" in name for name in figures) == 1

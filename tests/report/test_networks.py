@@ -37,6 +37,7 @@ def page(html):
     return Page(html)
 
 
+@pytest.mark.slow
 def test_the_sections_stand_in_the_page_and_its_navigation(html, page):
     for anchor, title in SECTIONS:
         assert page.by_id(anchor).text() == title
@@ -44,11 +45,13 @@ def test_the_sections_stand_in_the_page_and_its_navigation(html, page):
     assert len(html) < 5e6
 
 
+@pytest.mark.slow
 def test_the_first_screen_says_what_its_break_even_counts(html):
     assert "· pays from" in html
     assert "“Pays from 100”: training costs less than it saves from 100 data sets on." in html
 
 
+@pytest.mark.slow
 def test_a_run_without_networks_has_none_of_it(tmp_path):
     html = render_html(read_run(write_run(tmp_path / "plain", scenarios=SCENARIOS[:1], with_examples=False)))
     page = Page(html)
@@ -57,12 +60,14 @@ def test_a_run_without_networks_has_none_of_it(tmp_path):
     assert "Pays from" not in html
 
 
+@pytest.mark.slow
 def test_every_term_of_the_tables_is_defined(page):
     ids = {element.attributes.get("id") for element in page.root.all()}
     links = {element.attributes.get("href") or "" for element in page.root.all("a")}
     assert {link[1:] for link in links if link.startswith("#")} <= ids
 
 
+@pytest.mark.slow
 def test_the_calibration_table_tells_the_narrow_network(page):
     rows = page.table("calibration-table")
     by_method = {method: [row["inside"] for row in rows if row["method"] == method] for method in NETWORKS}
@@ -87,6 +92,7 @@ def test_a_figure_for_every_quantity_holds_both_networks(folder):
     assert len(drawn) == 2 * check_figures.MAX_POINTS
 
 
+@pytest.mark.slow
 def test_the_break_even_table_is_cost_over_saving(page):
     for row in page.table("break-even-table"):
         once, each, nuts = (float(row[key]) for key in ("once_s", "each_s", "nuts_each_s"))

@@ -30,6 +30,7 @@ def run(tmp_path_factory):
     return read_run(folder)
 
 
+@pytest.mark.slow
 def test_the_page_says_whose_draws_the_reference_is(run):
     html = render_html(run)
     note = "The reference is posteriordb&#39;s own draws of x (10 chains of 1,000 draws)."
@@ -38,6 +39,7 @@ def test_the_page_says_whose_draws_the_reference_is(run):
     assert "not recorded" not in html.split(note)[0]
 
 
+@pytest.mark.slow
 def test_the_page_says_where_the_reference_is_of_importance_sampling(run):
     status, certificates = run.status.copy(), run.certificates.assign(pareto_k=0.3, ess_weights=9000.0)
     here = (status["scenario"] == "hmm-ordered") & (status["method"] == "reference-1")
@@ -49,6 +51,7 @@ def test_the_page_says_where_the_reference_is_of_importance_sampling(run):
     assert "Effective weights" in html and "posteriordb&#39;s own draws" in html
 
 
+@pytest.mark.slow
 def test_a_scenario_without_memberships_has_no_part_on_classification(run):
     html = render_html(run)
     assert 'id="classification-hmm-ordered"' in html and 'id="classification-galaxies"' not in html

@@ -149,6 +149,7 @@ def test_charts_are_strict_json_with_a_spec_each(page: Page):
         assert spec["layer"]
 
 
+@pytest.mark.slow
 def test_every_chart_follows_vega_lites_schema(run_folder: Path, monkeypatch: pytest.MonkeyPatch):
     checked, validate = [], alt.LayerChart.validate
     counted = classmethod(lambda _, *given: (checked.append(given), validate(*given))[1])
@@ -158,6 +159,7 @@ def test_every_chart_follows_vega_lites_schema(run_folder: Path, monkeypatch: py
     assert len(checked) > 50
 
 
+@pytest.mark.slow
 def test_rendering_twice_gives_the_same_bytes(tmp_path: Path):
     folder = write_run(tmp_path / "r", scenarios=[Made("gmm-ordered", ("mu",), ("membership",), 3, 2)])
     assert render_html(read_run(folder)) == render_html(read_run(folder))
@@ -208,6 +210,7 @@ SAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", EMPTY)
 def test_partial_runs_render_and_say_what_is_missing(case: str, tmp_path: Path):
     settings = {"scenarios": [Made("gmm-ordered", ("mu[1]",), ("membership",), 1, 2)], **EMPTY[case]}
@@ -235,6 +238,7 @@ def test_ten_thousand_fits_stay_below_five_megabytes(tmp_path: Path):
     assert "all stand in scores.csv" in html
 
 
+@pytest.mark.slow
 def test_an_examples_file_of_an_unscored_scenario_is_no_obstacle(tmp_path: Path, run_folder: Path):
     folder = write_run(tmp_path / "part", scenarios=[Made("hmm-ordered", ("mu[1]",), ("smoothing",), 1, 2)])
     shutil.copy(run_folder / "examples.nc", folder / "examples.nc")
@@ -275,6 +279,7 @@ def test_captions_are_sound_restructured_text():
         )
 
 
+@pytest.mark.slow
 def test_a_bias_of_one_data_set_is_said_to_be_its_own(tmp_path: Path):
     folder = write_run(
         tmp_path / "run", scenarios=SCENARIOS[:1], failures={}, uncertified={}, with_examples=False

@@ -140,6 +140,7 @@ def test_states_that_cannot_be_reached_have_probability_zero():
         np.testing.assert_array_equal(probabilities[0], [[1, 0], [1, 0]])
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_times_agree_with_a_window_around_each():
     # A chain that mixes fast forgets; 40 steps either way decide the middle to rounding.
     rng = np.random.default_rng(2)

@@ -45,6 +45,7 @@ def gmm_mean_moments():
     return [first, 0, -first], [first_square, middle_square, first_square]
 
 
+@pytest.mark.slow
 def test_gmm_means_and_weights(many):
     data_sets = many["gmm-ordered"]
     mu = np.array([data.theta["mu"] for data in data_sets])
@@ -139,6 +140,7 @@ def summaries(y, theta, z):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 def test_same_distribution_as_the_slow_simulator(many, name):
     rng = random.Random(4)
@@ -176,6 +178,7 @@ def test_settings_are_followed():
     np.testing.assert_allclose(chain.y, 100 * chain.z[:, None] + np.zeros(3), atol=1)
 
 
+@pytest.mark.slow
 def test_exchangeable_mixtures_are_drawn_from_their_prior():
     scenario = get_scenario("gmm-exchangeable")
     data_sets = scenario.data_sets(range(4000))
@@ -197,6 +200,7 @@ def test_exchangeable_mixtures_are_drawn_from_their_prior():
         assert 150 <= len(data.y) <= 250
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_dims", [2, 3])
 def test_multivariate_mixtures_are_drawn_from_their_prior(n_dims):
     scenario = get_scenario("gmm-multivariate", {"n_dims": n_dims})

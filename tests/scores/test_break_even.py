@@ -34,6 +34,7 @@ def test_a_method_that_is_no_faster_never_breaks_even():
     assert math.isinf(row["break_even"]) and math.isinf(row["high"])
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(0)
     hits = 0

@@ -160,6 +160,7 @@ def test_one_component_has_no_information():
     assert float(bn.information_bound(mixture(1), aids(1).log_odds)) < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("name", ["elbo", "bound"])
 def test_gradients_are_those_of_finite_differences(name, count):

@@ -132,6 +132,7 @@ def test_a_round_brings_the_best_t_distribution_nearer():
     assert quality(log_gammas, found.mixture)[1] > quality(log_gammas, start)[1] + 0.1
 
 
+@pytest.mark.slow
 def test_planted_gaussians_are_found():
     means, weights = np.array([[4.0, 0, 0], [-4, 1, 0], [0, -4, 3]]), np.array([0.5, 0.3, 0.2])
     covariance = np.array([[2.0, 0.9, 0.1], [0.9, 1.0, -0.3], [0.1, -0.3, 0.5]])
