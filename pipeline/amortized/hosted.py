@@ -1,6 +1,7 @@
 """A trained network of a scenario without JAX, at work on one data set, in Stan's unconstrained space."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from pipeline.amortized.ordering import (
     under_random_labels,
 )
 from pipeline.methods.base import Density, Task
-from pipeline.scenarios.base import Scenario
+from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.stan.build import Built
 from pipeline.stan.model import BoundModel
 
@@ -73,6 +74,10 @@ class Hosted:
         """Return draws, components in order, and the log target by BridgeStan."""
         x, log_q = self._in_order(task, n_draws)
         return Proposals(x, task.model.log_density(x), log_q)
+
+    def describe(self, data_sets: Sequence[DataSet]) -> dict[str, Float[np.ndarray, "dataset feature"]]:
+        """Return the context of data sets and the features that it was made of."""
+        return self.amortized.describe(self.amortized.encode(data_sets))
 
     def hand_over(
         self, task: Task, x: Float[np.ndarray, "draw dim"]

@@ -4,8 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
+from pipeline.amortized.support import is_in_jax
+from pipeline.errors import UserError
 from pipeline.scenarios.base import DataSet, Scenario
+from pipeline.scenarios.free_gaussians import FreeScenario
+from pipeline.scenarios.prior_draws import draw_data_sets
 
 DEGREES_OF_FREEDOM = 2.5  # of the heavy tails: a standard deviation of sqrt(5) times the scale
 OUTLIER_SHARE = 0.05
@@ -16,15 +21,16 @@ def heavy_tails(scenario: Scenario, data: DataSet, rng: np.random.Generator) -> 
     """Draw every replicate anew with noise by Student's t, of the scale that the scenario's noise has."""
     assert data.theta is not None and data.z is not None
     noise = rng.standard_t(DEGREES_OF_FREEDOM, size=data.y.shape)
-    return replace(data, y=data.theta["mu"][data.z][:, None] + _sd(scenario) * noise)
+    return replace(data, y=data.theta["mu"][data.z][:, None] + _sd(scenario, data) * noise)
 
 
 def outliers(scenario: Scenario, data: DataSet, rng: np.random.Generator) -> DataSet:
     """Shift a twentieth of the observations, at random, by eight standard deviations up or down."""
     n = len(data.y)
     chosen = rng.permutation(n)[: max(1, round(OUTLIER_SHARE * n))]
+    shift = np.broadcast_to(OUTLIER_SHIFT * _sd(scenario, data), data.y.shape)[chosen]
     y = data.y.copy()
-    y[chosen] += OUTLIER_SHIFT * _sd(scenario) * rng.choice([-1.0, 1.0], size=(len(chosen), 1))
+    y[chosen] += shift * rng.choice([-1.0, 1.0], size=(len(chosen), 1))
     return replace(data, y=y)
 
 
@@ -32,8 +38,10 @@ def extra_component(scenario: Scenario, data: DataSet, rng: np.random.Generator)
     """Draw a data set of the same size that has one more component (state) than the scenario.
 
     The means' prior goes on with the same spacing about the same centre, the weights' (each row of the
-    transition's) with the same concentration.
+    transition's) with the same concentration. Exchangeable components have one more of their kind.
     """
+    if isinstance(scenario, FreeScenario):
+        return draw_data_sets(_with_one_more(scenario)._model, np.array([len(data.y)]), rng)[0]
     prior = np.asarray(scenario.mu_mean)  # pyright: ignore[reportAttributeAccessIssue]
     n_components = len(prior) + 1
     step = (prior[-1] - prior[0]) / (len(prior) - 1)
@@ -48,7 +56,7 @@ def extra_component(scenario: Scenario, data: DataSet, rng: np.random.Generator)
         z = rng.choice(n_components, size=n, p=rng.dirichlet(np.full(n_components, concentration)))
     else:
         z = _chain(scenario, n_components, n, rng)
-    return DataSet(mu[z][:, None] + _sd(scenario) * rng.standard_normal(data.y.shape))
+    return DataSet(mu[z][:, None] + _sd(scenario, data) * rng.standard_normal(data.y.shape))
 
 
 def _chain(scenario: Scenario, n_states: int, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -65,8 +73,18 @@ def _chain(scenario: Scenario, n_states: int, n: int, rng: np.random.Generator) 
     return z
 
 
-def _sd(scenario: Scenario) -> float:
-    return scenario.sd  # pyright: ignore[reportAttributeAccessIssue]
+def _sd(scenario: Scenario, data: DataSet) -> float | Float[np.ndarray, "#obs column"]:
+    """Return the noise's standard deviation; where nothing is known of it, that of all observations."""
+    if is_in_jax(scenario):
+        return scenario.sd  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(scenario, FreeScenario):
+        assert data.theta is not None and data.z is not None
+        return data.theta["sd"][data.z][:, None]
+    return data.y.std(axis=0, keepdims=True)
+
+
+def _with_one_more(scenario: FreeScenario) -> FreeScenario:
+    return replace(scenario, n_components=scenario.n_components + 1)  # pyright: ignore[reportArgumentType]
 
 
 KINDS: dict[str, Callable[[Scenario, DataSet, np.random.Generator], DataSet]] = {
@@ -74,6 +92,19 @@ KINDS: dict[str, Callable[[Scenario, DataSet, np.random.Generator], DataSet]] = 
     "extra component": extra_component,
     "outliers": outliers,
 }
+
+
+def kinds_for(scenario: Scenario) -> list[str]:
+    """Return the kinds that can be made of a scenario's data sets: of a user's own program, outliers."""
+    if is_in_jax(scenario):
+        return list(KINDS)
+    if not isinstance(scenario, FreeScenario):
+        return ["outliers"]
+    try:
+        _ = _with_one_more(scenario).parameter_shapes
+    except UserError:  # there are as many components as are allowed
+        return ["heavy tails", "outliers"]
+    return list(KINDS)
 
 
 def alter(kind: str, scenario: Scenario, data_sets: Sequence[DataSet], seed: int) -> list[DataSet]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.calibration import altered, bins, unlike
 from pipeline.calibration.recovery import mean_of
-from pipeline.calibration.results import calibration, of_weights, recovery, tabulate, with_se
+from pipeline.calibration.results import calibration, of_weights, recovery, shares, tabulate, with_se
 from pipeline.calibration.settings import Checks
 from pipeline.calibration.subject import N_CANDIDATES, Subject, flatten, parameters_of
 from pipeline.scenarios.base import DataSet
@@ -71,7 +71,7 @@ def check_network(
             {"kind": kind, "n": len(values), **with_se("excess", mean_of(values))}
             for kind, values in excess.items()
         ],
-        "unlike": _shares("as simulated", flag.flags(features)) + strange,
+        "unlike": shares("as simulated", flag.flags(features)) + strange,
         "altered": [{"data": "as simulated", **of_weights(compared.importance)}, *accuracy],
         "wall_s": time.perf_counter() - started,
     }
@@ -104,18 +104,11 @@ def _strange(
     seed_of: Callable[[int, str], int],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the share flagged, and the accuracy, on every kind of altered data."""
-    shares, accuracy = [], []
+    flagged, accuracy = [], []
     for i, kind in enumerate(altered.KINDS):
         strange = altered.alter(kind, subject.scenario, data_sets, seed_of(i, "alter"))
         answers = subject.answer(strange, n_draws, seeds[: len(strange)])
         features = subject.features(strange, answers)
-        shares += _shares(kind, flag.flags(features))
+        flagged += shares(kind, flag.flags(features))
         accuracy.append({"data": kind, **of_weights(subject.weigh(answers))})
-    return shares, accuracy
-
-
-def _shares(data: str, flags: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    return [
-        {"data": data, "by": name, "n": len(found), **with_se("flagged", mean_of(found.astype(float)))}
-        for name, found in flags.items()
-    ]
+    return flagged, accuracy

@@ -41,7 +41,7 @@ def memberships(scenario: Scenario, parameters: Parameters, batch: Batch) -> Pro
     log_p = _log_likelihood(scenario, parameters, batch)
     if scenario.family == "mixture":
         return {"membership": _normalised(log_p + np.log(parameters["pi"])[:, None])}
-    transition = _transition(parameters["p_stay"])
+    transition = _transition(parameters)
     likelihood = np.exp(log_p - log_p.max(axis=-1, keepdims=True))
     filtering = _filter(scenario, transition, likelihood)[0]
     # The backward likelihoods of Rabiner (1989, eq. 25), normalised at each time.
@@ -66,7 +66,7 @@ def residuals(scenario: Scenario, parameters: Parameters, batch: Batch) -> Float
     else:
         log_p = _log_likelihood(scenario, parameters, batch)
         likelihood = np.exp(log_p - log_p.max(axis=-1, keepdims=True))
-        predicted = _filter(scenario, _transition(parameters["p_stay"]), likelihood)[1]
+        predicted = _filter(scenario, _transition(parameters), likelihood)[1]
         log_weight = np.log(np.maximum(predicted, np.finfo(float).tiny))
     below = np.asarray(logsumexp(log_weight + log_ndtr(standardised), axis=-1))
     above = np.asarray(logsumexp(log_weight + log_ndtr(-standardised), axis=-1))
@@ -90,16 +90,27 @@ def excess_log_loss(
 
 
 def _standardised(scenario: Scenario, parameters: Parameters, batch: Batch) -> np.ndarray:
-    scale = np.sqrt(batch.n_rep) / scenario.sd  # pyright: ignore[reportAttributeAccessIssue]
-    return (batch.y_mean[..., None] - parameters["mu"][:, None]) * scale[:, None, None]
+    scale = np.sqrt(batch.n_rep)[:, None] / _sd(scenario, parameters)
+    return (batch.y_mean[..., None] - parameters["mu"][:, None]) * scale[:, None]
+
+
+def _sd(scenario: Scenario, parameters: Parameters) -> Float[np.ndarray, "dataset #k"]:
+    """Return each component's standard deviation; where it is no parameter, it is the scenario's."""
+    if "sd" in parameters:
+        return parameters["sd"]
+    known = scenario.sd  # pyright: ignore[reportAttributeAccessIssue]
+    return np.full((len(parameters["mu"]), 1), known)
 
 
 def _log_likelihood(scenario: Scenario, parameters: Parameters, batch: Batch) -> np.ndarray:
-    return -0.5 * _standardised(scenario, parameters, batch) ** 2
+    log_scale = np.log(_sd(scenario, parameters))[:, None]
+    return -0.5 * _standardised(scenario, parameters, batch) ** 2 - log_scale
 
 
-def _transition(p_stay: Float[np.ndarray, "dataset 2"]) -> Float[np.ndarray, "dataset from_state to_state"]:
-    stay, leave = p_stay, 1 - p_stay
+def _transition(parameters: Parameters) -> Float[np.ndarray, "dataset from_state to_state"]:
+    if "transition" in parameters:
+        return parameters["transition"]
+    stay, leave = parameters["p_stay"], 1 - parameters["p_stay"]
     rows = [np.stack([stay[:, 0], leave[:, 0]], -1), np.stack([leave[:, 1], stay[:, 1]], -1)]
     return np.stack(rows, axis=1)
 
@@ -109,7 +120,9 @@ def _filter(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return P(z_t | y_1..t) and P(z_t | y_1..t-1)."""
     filtering, predicted = np.empty_like(likelihood), np.empty_like(likelihood)
-    ahead = np.broadcast_to(np.array(scenario.initial), likelihood.shape[::2])  # pyright: ignore[reportAttributeAccessIssue]
+    n_states = likelihood.shape[-1]
+    initial = np.array(getattr(scenario, "initial", np.full(n_states, 1 / n_states)))
+    ahead = np.broadcast_to(initial, likelihood.shape[::2])
     for t in range(likelihood.shape[1]):
         predicted[:, t] = ahead
         joint = ahead * likelihood[:, t]

@@ -1,27 +1,26 @@
 """Checks of a network that learned from simulations alone: calibration, recovery and accuracy.
 
 Its scenario's log joint is the Stan program's, through BridgeStan; labels, where exchangeable, are put in the
-order of the means on both sides. It has no membership networks of its own, and no flag for strange data.
+order of the means on both sides. It has no membership networks of its own.
 """
 
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.amortized.hosted import Hosted
-from pipeline.calibration import bins
+from pipeline.calibration import bins, unlike
+from pipeline.calibration.checks import N_PER_ALTERED, N_USUAL
 from pipeline.calibration.importance import importance
-from pipeline.calibration.results import Compared, calibration, of_weights, recovery, tabulate
+from pipeline.calibration.learned_flag import Learned
+from pipeline.calibration.results import Compared, calibration, of_weights, recovery, shares, tabulate
 from pipeline.calibration.settings import Checks
 from pipeline.methods.base import Task
 from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.stan.build import Built
-from pipeline.stan.model import BoundModel
 
 LOG_JOINT = "log joint"
 N_MESSAGES = 10
@@ -46,18 +45,19 @@ def check_learned(
     import arviz as az  # takes seconds to import
 
     started = time.perf_counter()
-    scenario = hosted.simulator.scenario
-    data_sets = _simulate(scenario, checks.n_datasets, hosted.simulator.n_obs, seed_of(0, "check"))
+    scenario, learned = hosted.simulator.scenario, Learned(hosted, built)
+    n, n_usual = checks.n_datasets, N_USUAL * checks.n_datasets
+    everything = _simulate(scenario, n + n_usual, hosted.simulator.n_obs, seed_of(0, "check"))
+    data_sets, usual = everything[:n], everything[n:]
+    seeds = [seed_of(i, "draw") for i in range(n + n_usual)]
     names, rows = [], []
     for i, data in enumerate(data_sets):
         if i % max(1, len(data_sets) // N_MESSAGES) == 0 and i:
             left_s = (time.perf_counter() - started) / i * (len(data_sets) - i)
             say(f"{i} of {len(data_sets)} simulated data sets, about {left_s:.0f} s left")
-        with tempfile.TemporaryDirectory(prefix="latentbench-") as folder:
-            model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, Path(folder))
-            task = Task(scenario, data, model, seed_of(i, "draw"), cores=1)
+        with learned.task(data, seeds[i]) as task:
             rows.append(_beside_the_truth(hosted, task, checks.draws))
-            names = [_stan_name(name) for name in model.bridge.param_names()]
+            names = [_stan_name(name) for name in task.model.bridge.param_names()]
     truth, draws, log_q = (np.stack(parts) for parts in zip(*rows, strict=True))
     weights = importance(draws[:, -1], log_q)
     compared = Compared([*names, LOG_JOINT], truth, draws, weights)
@@ -65,16 +65,25 @@ def check_learned(
     pareto_k = np.array([float(az.psislw(one)[1]) for one in draws[:, -1] - log_q])
     columns = {"n_obs": n_obs, "n_values": n_obs, "pareto_k": pareto_k}
     table = tabulate(columns, compared, seed_of(0, "ranks"))
+    say(f"what is usual, from {n_usual} data sets")
+    flag = unlike.calibrate(learned.features(usual, seeds[n:]))
+    flags = flag.flags(learned.features(data_sets, seeds[:n]))
+    table["flagged"] = flags["any"]
+    say("data sets unlike the simulations")
+    n_altered = max(n // N_PER_ALTERED, 2)
+    strange, accuracy = learned.strange(
+        flag, data_sets[:n_altered], checks.draws, seeds[:n_altered], seed_of(0, "alter")
+    )
     summary = {
-        "n_datasets": len(data_sets),
+        "n_datasets": n,
         "draws": checks.draws,
         "calibration": calibration(table, compared.names, checks.draws),
         "recovery": recovery(table, compared, truth[:, :-1], checks.draws),
         "accuracy": of_weights(weights),
         "bins": bins.by_bins(table, []),
         "memberships": [],
-        "unlike": [],
-        "altered": [],
+        "unlike": shares("as simulated", flags) + strange,
+        "altered": [{"data": "as simulated", **of_weights(weights)}, *accuracy],
         "wall_s": time.perf_counter() - started,
     }
     return summary, table

@@ -94,6 +94,14 @@ def of_weights(weights: Importance) -> dict[str, Any]:
     }
 
 
+def shares(data: str, flags: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Return a row a distance: the share of data sets of one kind that it flags."""
+    return [
+        {"data": data, "by": name, "n": len(found), **with_se("flagged", mean_of(found.astype(float)))}
+        for name, found in flags.items()
+    ]
+
+
 def with_se(name: str, share: Share) -> dict[str, float]:
     """Return a number and its standard error by their names in a summary."""
     return {name: share.value, f"{name}_se": share.se}

@@ -112,7 +112,7 @@ def accuracy(checks: Checks) -> Table:
 
 def strange(checks: Checks) -> Table:
     """One row a network and kind of data: who raised the flag, and how accurate the network still is."""
-    records = []
+    records, by = [], {row["by"] for checked in checks.values() for row in checked.summary["unlike"]}
     for (scenario, method), checked in checks.items():
         accuracy = {row["data"]: row for row in checked.summary["altered"]}
         for data, found in accuracy.items():
@@ -131,9 +131,11 @@ def strange(checks: Checks) -> Table:
             *_CELL,
             Column("data", "Data", term="strange"),
             Column("any", "Flagged", "percent", term="strange"),
-            Column("context", "by context", "percent", term="strange"),
-            Column("residuals", "by residuals", "percent", term="strange"),
-            Column("shape", "by shape", "percent", term="strange"),
+            *(
+                Column(name, f"by {name}", "percent", term="strange")
+                for name in ("context", "features", "residuals", "shape")
+                if name in by
+            ),
             Column("kl", "KL", "number", term="kl-sampled"),
             Column("efficiency_median", "Median efficiency", "number", term="efficiency"),
             _N,

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from pipeline.calibration.altered import KINDS, alter
+from pipeline.calibration.altered import KINDS, alter, kinds_for
 from pipeline.scenarios import get_scenario
 
 
-@pytest.mark.parametrize("name", ["gmm-ordered", "hmm-ordered"])
+@pytest.mark.parametrize("name", ["gmm-ordered", "hmm-ordered", "gmm-exchangeable", "hmm-exchangeable"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_altered_data_keep_their_sizes_and_depend_on_the_seed(name, kind):
     scenario = get_scenario(name)
@@ -53,3 +53,27 @@ def test_one_component_more():
         for d in alter("extra component", scenario, data_sets, 0)
     ]
     assert max(groups) == 4
+
+
+def test_one_exchangeable_component_more():
+    scenario = get_scenario("gmm-exchangeable", {"n_components": 2, "variance_scale": 1e-6})
+    data_sets = scenario.prior_predictive(np.random.default_rng(1), 20)
+    altered = alter("extra component", scenario, data_sets, 0)
+    groups = [1 + (np.diff(np.sort(data.y[:, 0])) > 0.02).sum() for data in altered]
+    assert max(groups) == 3 and [len(d.y) for d in altered] == [len(d.y) for d in data_sets]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "kinds"),
+    [
+        ("galaxies", {}, list(KINDS)),
+        ("gmm-exchangeable", {"n_components": 8}, ["heavy tails", "outliers"]),
+        ("gmm-multivariate", {}, ["outliers"]),
+    ],
+)
+def test_what_cannot_be_altered_is_left(name, settings, kinds):
+    scenario = get_scenario(name, settings)
+    assert kinds_for(scenario) == kinds
+    data_sets = scenario.prior_predictive(np.random.default_rng(1), 3)
+    for kind in kinds:
+        assert [d.y.shape for d in alter(kind, scenario, data_sets, 0)] == [d.y.shape for d in data_sets]

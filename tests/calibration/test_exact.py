@@ -8,7 +8,7 @@ from pipeline.calibration.exact import Batch, excess_log_loss, memberships, resi
 from pipeline.calibration.subject import parameters_of
 from pipeline.scenarios import get_scenario
 
-SCENARIOS = ("gmm-ordered", "hmm-ordered")
+SCENARIOS = ("gmm-ordered", "hmm-ordered", "gmm-exchangeable", "hmm-exchangeable")
 
 
 def simulated(name, n, start=0):

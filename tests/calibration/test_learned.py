@@ -62,6 +62,10 @@ class Knowing:
         x = mean + sd * np.random.default_rng(task.seed).standard_normal((n_draws, 2))
         return Proposals(x, task.model.log_density(x), stats.norm.logpdf(x, mean, sd).sum(axis=1))
 
+    def describe(self, data_sets):
+        y = [data.y[:, 0] for data in data_sets]
+        return {"context": np.array([[one.mean(), np.log(one.std()), np.abs(one).max()] for one in y])}
+
     def true_parameters(self, task):
         return task.data.theta["mu"][:, 0]
 
@@ -87,6 +91,20 @@ def test_an_exact_posterior_passes(built):
     assert known["correlation"] > 0.9 and known["contraction"] > 0.8 and abs(unknown["contraction"]) < 0.1
     assert table["n_obs"].between(5, 20).all() and len(table) == 200
     assert {row["by"] for row in summary["bins"]} == {"observations"}
+
+
+def test_strange_data_are_flagged_and_weighed(built):
+    summary, table = check(built, factor=1.0)
+    shares = {(row["data"], row["by"]): row["flagged"] for row in summary["unlike"]}
+    assert set(shares) == {(d, by) for d in ("as simulated", "outliers") for by in ("context", "any")}
+    assert shares["as simulated", "any"] == table["flagged"].mean() < 0.05
+    assert shares["outliers", "any"] > 0.9
+    # The posterior is exact whatever the data.
+    assert [(row["data"], row["n"]) for row in summary["altered"]] == [
+        ("as simulated", 200),
+        ("outliers", 50),
+    ]
+    assert all(abs(row["kl"]) < 1e-6 for row in summary["altered"])
 
 
 def test_too_narrow_a_posterior_does_not(built):

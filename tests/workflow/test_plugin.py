@@ -51,7 +51,9 @@ def test_plugins_are_scored_and_reported_as_the_suites_own(tmp_path):
     # The network that learned from the user's simulator is checked as those in JAX are.
     checked = json.loads((project / "results/tiny/checks/program/amortized-flow.json").read_text())
     assert [row["quantity"] for row in checked["calibration"]] == ["share", "outlier_sd", "log joint"]
-    assert 'id="calibration-program"' in page and "Data unlike the training" not in page
+    assert 'id="calibration-program"' in page and "Data unlike the training" in page
+    assert {row["data"] for row in checked["unlike"]} == {"as simulated", "outliers"}
+    assert {row["by"] for row in checked["unlike"]} == {"context", "features", "any"}
     # A changed plug-in is fitted again, and nothing else.
     (folder / "mine.py").write_text(
         (folder / "mine.py").read_text().replace("draws: int = 1000", "draws: int = 500")
