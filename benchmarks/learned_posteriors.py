@@ -18,9 +18,9 @@ from pipeline.amortized.hosted import Hosted
 from pipeline.amortized.posteriors import load_posterior
 from pipeline.calibration.learned import check_learned
 from pipeline.calibration.settings import Checks
-from pipeline.pareto_k import accepted_pareto_k
 from pipeline.methods.amortized import AmortizedFlow, AmortizedMdn
 from pipeline.methods.amortized_psis import AmortizedFlowPsis
+from pipeline.pareto_k import accepted_pareto_k
 from pipeline.scenarios import get_scenario
 from pipeline.stan.build import build
 
