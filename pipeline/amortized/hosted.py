@@ -77,7 +77,8 @@ class Hosted:
 
     def describe(self, data_sets: Sequence[DataSet]) -> dict[str, Float[np.ndarray, "dataset feature"]]:
         """Return the context of data sets and the features that it was made of."""
-        return self.amortized.describe(self.amortized.encode(data_sets))
+        observed = self.amortized.encode(data_sets)
+        return {"context": self.amortized.context(observed), "features": self.amortized.features(observed)}
 
     def hand_over(
         self, task: Task, x: Float[np.ndarray, "draw dim"]

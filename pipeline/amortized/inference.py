@@ -54,7 +54,7 @@ class Amortized:
         self._infer = compiled(network, one_by_one(_infer, 1), n_static=1)
         self._propose = compiled(network, one_by_one(_propose, 1), n_static=1)
         self._density = compiled(network, one_by_one(_density))
-        self._describe = compiled(network, _describe)
+        self._features = compiled(network, lambda network, observed: network.summary.features(observed))
         self._memberships = compiled(network, one_by_one(_memberships))
 
     def encode(self, data_sets: Sequence[DataSet]) -> Observations:
@@ -77,9 +77,9 @@ class Amortized:
             lambda batch, _: self._summarise(batch).context, observed, np.asarray(observed.n_obs)
         )
 
-    def describe(self, observed: Observations) -> dict[str, Float[np.ndarray, "dataset feature"]]:
-        """Return the context, and the features that it was made of."""
-        return _in_batches(lambda batch, _: self._describe(batch), observed, np.asarray(observed.n_obs))
+    def features(self, observed: Observations) -> Float[np.ndarray, "dataset feature"]:
+        """Return the features that the summary network sees."""
+        return _in_batches(lambda batch, _: self._features(batch), observed, np.asarray(observed.n_obs))
 
     def infer(
         self, observed: Observations, n_draws: int, seeds: Sequence[int]
@@ -217,13 +217,6 @@ def _propose(
 
 def _density(network: Network, summarised: Summarised, theta: Array) -> Array:
     return network.log_density(summarised, theta)
-
-
-def _describe(network: Network, observed: Observations) -> dict[str, Array]:
-    return {
-        "context": network.summarise(observed).context,
-        "features": network.summary.features(observed),
-    }
 
 
 def _infer(

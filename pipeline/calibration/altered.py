@@ -41,7 +41,7 @@ def extra_component(scenario: Scenario, data: DataSet, rng: np.random.Generator)
     transition's) with the same concentration. Exchangeable components have one more of their kind.
     """
     if isinstance(scenario, FreeScenario):
-        return draw_data_sets(_with_one_more(scenario)._model, np.array([len(data.y)]), rng)[0]
+        return draw_data_sets(scenario.with_one_more(), np.array([len(data.y)]), rng)[0]
     prior = np.asarray(scenario.mu_mean)  # pyright: ignore[reportAttributeAccessIssue]
     n_components = len(prior) + 1
     step = (prior[-1] - prior[0]) / (len(prior) - 1)
@@ -83,10 +83,6 @@ def _sd(scenario: Scenario, data: DataSet) -> float | Float[np.ndarray, "#obs co
     return data.y.std(axis=0, keepdims=True)
 
 
-def _with_one_more(scenario: FreeScenario) -> FreeScenario:
-    return replace(scenario, n_components=scenario.n_components + 1)  # pyright: ignore[reportArgumentType]
-
-
 KINDS: dict[str, Callable[[Scenario, DataSet, np.random.Generator], DataSet]] = {
     "heavy tails": heavy_tails,
     "extra component": extra_component,
@@ -101,7 +97,7 @@ def kinds_for(scenario: Scenario) -> list[str]:
     if not isinstance(scenario, FreeScenario):
         return ["outliers"]
     try:
-        _ = _with_one_more(scenario).parameter_shapes
+        scenario.with_one_more()
     except UserError:  # there are as many components as are allowed
         return ["heavy tails", "outliers"]
     return list(KINDS)

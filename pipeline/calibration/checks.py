@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.calibration import altered, bins, unlike
+from pipeline.calibration.importance import Importance
 from pipeline.calibration.recovery import mean_of
 from pipeline.calibration.results import calibration, of_weights, recovery, shares, tabulate, with_se
 from pipeline.calibration.settings import Checks
 from pipeline.calibration.subject import N_CANDIDATES, Subject, flatten, parameters_of
-from pipeline.scenarios.base import DataSet
+from pipeline.scenarios.base import DataSet, Scenario
 
 N_MEMBERSHIP = 2  # data sets for memberships, as a multiple of those for calibration
 N_USUAL = 4  # the same of those that tell what is usual
@@ -57,9 +58,12 @@ def check_network(
     features = subject.features(own, answers)
     table["flagged"] = flag.flags(features)["any"]
     say("data sets unlike the simulations")
-    strange, accuracy = _strange(
-        subject, flag, own[: max(n // N_PER_ALTERED, 2)], checks.draws, seeds, seed_of
-    )
+
+    def examine(some: Sequence[DataSet]) -> tuple[dict[str, np.ndarray], Importance]:
+        answers = subject.answer(some, checks.draws, seeds[: len(some)])
+        return subject.features(some, answers), subject.weigh(answers)
+
+    strange, accuracy = alter_and_examine(subject.scenario, flag, own, seed_of, examine)
     summary = {
         "n_datasets": n,
         "draws": checks.draws,
@@ -95,20 +99,26 @@ def _sizes(data_sets: Sequence[DataSet], sd: float) -> dict[str, np.ndarray]:
     return {"n_obs": n_obs, "n_rep": n_rep, "n_values": n_obs * n_rep, "separation": separation}
 
 
-def _strange(
-    subject: Subject,
+def alter_and_examine(
+    scenario: Scenario,
     flag: unlike.Flag,
     data_sets: Sequence[DataSet],
-    n_draws: int,
-    seeds: Sequence[int],
     seed_of: Callable[[int, str], int],
+    examine: Callable[[Sequence[DataSet]], tuple[dict[str, np.ndarray], Importance]],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the share flagged, and the accuracy, on every kind of altered data."""
+    """Return the share flagged, and the accuracy, on every kind of altered data.
+
+    Args:
+        scenario: theirs.
+        flag: calibrated on usual data.
+        data_sets: as simulated, of which the first few are altered.
+        seed_of: as of `check_network`.
+        examine: returns what the flag looks at, and importance weights.
+    """
+    some = data_sets[: max(len(data_sets) // N_PER_ALTERED, 2)]
     flagged, accuracy = [], []
-    for i, kind in enumerate(altered.KINDS):
-        strange = altered.alter(kind, subject.scenario, data_sets, seed_of(i, "alter"))
-        answers = subject.answer(strange, n_draws, seeds[: len(strange)])
-        features = subject.features(strange, answers)
+    for i, kind in enumerate(altered.kinds_for(scenario)):
+        features, weights = examine(altered.alter(kind, scenario, some, seed_of(i, "alter")))
         flagged += shares(kind, flag.flags(features))
-        accuracy.append({"data": kind, **of_weights(subject.weigh(answers))})
+        accuracy.append({"data": kind, **of_weights(weights)})
     return flagged, accuracy

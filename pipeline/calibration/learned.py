@@ -5,7 +5,7 @@ order of the means on both sides. It has no membership networks of its own.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ import pandas as pd
 
 from pipeline.amortized.hosted import Hosted
 from pipeline.calibration import bins, unlike
-from pipeline.calibration.checks import N_PER_ALTERED, N_USUAL
-from pipeline.calibration.importance import importance
+from pipeline.calibration.checks import N_USUAL, alter_and_examine
+from pipeline.calibration.importance import Importance, importance
 from pipeline.calibration.learned_flag import Learned
 from pipeline.calibration.results import Compared, calibration, of_weights, recovery, shares, tabulate
 from pipeline.calibration.settings import Checks
@@ -70,10 +70,12 @@ def check_learned(
     flags = flag.flags(learned.features(data_sets, seeds[:n]))
     table["flagged"] = flags["any"]
     say("data sets unlike the simulations")
-    n_altered = max(n // N_PER_ALTERED, 2)
-    strange, accuracy = learned.strange(
-        flag, data_sets[:n_altered], checks.draws, seeds[:n_altered], seed_of(0, "alter")
-    )
+
+    def examine(some: Sequence[DataSet]) -> tuple[dict[str, np.ndarray], Importance]:
+        own = seeds[: len(some)]
+        return learned.features(some, own), learned.weigh(some, checks.draws, own)
+
+    strange, accuracy = alter_and_examine(scenario, flag, data_sets, seed_of, examine)
     summary = {
         "n_datasets": n,
         "draws": checks.draws,

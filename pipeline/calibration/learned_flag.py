@@ -9,23 +9,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from pipeline.amortized.hosted import Hosted
 from pipeline.calibration import exact, unlike
-from pipeline.calibration.altered import alter, kinds_for
-from pipeline.calibration.importance import importance
-from pipeline.calibration.results import of_weights, shares
+from pipeline.calibration.importance import Importance, importance
+from pipeline.calibration.subject import N_CANDIDATES
 from pipeline.methods.base import Task
 from pipeline.scenarios.base import DataSet
 from pipeline.scenarios.free_gaussians import FreeScenario
 from pipeline.stan.build import Built
 from pipeline.stan.model import BoundModel
-
-N_CANDIDATES = 100  # draws of which the most probable one is a data set's point estimate
 
 
 @dataclass(frozen=True)
@@ -76,26 +72,10 @@ class Learned:
             best = int(np.argmax(np.where(np.isfinite(proposals.log_p), proposals.log_p, -np.inf)))
             return task.model.by_name(task.model.constrain(proposals.x[best : best + 1]))
 
-    def strange(
-        self, flag: unlike.Flag, data_sets: Sequence[DataSet], n_draws: int, seeds: Sequence[int], seed: int
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Return the share flagged, and the accuracy, on every kind of altered data.
-
-        Args:
-            flag: calibrated on usual data.
-            data_sets: to be altered.
-            n_draws: of each for its accuracy.
-            seeds: of the draws, one a data set.
-            seed: of what is altered.
-        """
-        flagged, accuracy = [], []
-        for i, kind in enumerate(kinds_for(self.hosted.simulator.scenario)):
-            altered = alter(kind, self.hosted.simulator.scenario, data_sets, seed + i)
-            flagged += shares(kind, flag.flags(self.features(altered, seeds)))
-            drawn = []
-            for data, own_seed in zip(altered, seeds, strict=True):
-                with self.task(data, own_seed) as task:
-                    drawn.append(self.hosted.propose(task, n_draws))
-            weights = importance(np.stack([d.log_p for d in drawn]), np.stack([d.log_q for d in drawn]))
-            accuracy.append({"data": kind, **of_weights(weights)})
-        return flagged, accuracy
+    def weigh(self, data_sets: Sequence[DataSet], n_draws: int, seeds: Sequence[int]) -> Importance:
+        """Hold draws against the exact posterior; the true parameters need not be known."""
+        drawn = []
+        for data, seed in zip(data_sets, seeds, strict=True):
+            with self.task(data, seed) as task:
+                drawn.append(self.hosted.propose(task, n_draws))
+        return importance(np.stack([d.log_p for d in drawn]), np.stack([d.log_q for d in drawn]))

@@ -14,7 +14,7 @@ start from components spread evenly over the range, as the prior of the means ha
 to a quarter of its share: 2 chains of 100, and 6 reference runs of 6 passed their certificate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -213,6 +213,10 @@ class FreeScenario(Scenario):
     def label_axes(self) -> dict[str, tuple[int, ...]]:
         """Those of all parameters, or none where means are ordered."""
         return self._model.label_axes
+
+    def with_one_more(self) -> FreeMixture | FreeHmm:
+        """Return the model with one more component; UserError where there are as many as are allowed."""
+        return replace(self._model, n_components=self._model.n_components + 1)
 
     def prior_predictive(self, rng: np.random.Generator, n: int) -> list[DataSet]:
         """Draw data sets of the scenario's sizes from the whole prior."""

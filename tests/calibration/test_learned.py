@@ -10,8 +10,12 @@ import pytest
 from scipy import stats
 
 from pipeline.amortized.hosted import Proposals
+from pipeline.calibration import unlike
+from pipeline.calibration.altered import alter
 from pipeline.calibration.learned import check_learned
+from pipeline.calibration.learned_flag import Learned
 from pipeline.calibration.settings import Checks
+from pipeline.scenarios import get_scenario
 from pipeline.scenarios.base import DataSet, Scenario
 
 pytestmark = pytest.mark.slow
@@ -105,6 +109,32 @@ def test_strange_data_are_flagged_and_weighed(built):
         ("outliers", 50),
     ]
     assert all(abs(row["kl"]) < 1e-6 for row in summary["altered"])
+
+
+def test_residuals_of_gaussian_components_are_looked_at(built_model):
+    scenario = get_scenario("gmm-exchangeable", {"n_components": 2})
+
+    class Certain(Knowing):
+        """Knows the parameters."""
+
+        simulator = SimpleNamespace(scenario=scenario)
+
+        def propose(self, task, n_draws):
+            x = task.model.unconstrain(task.model.flatten({k: v[None] for k, v in task.data.theta.items()}))
+            return Proposals(np.repeat(x, n_draws, axis=0), np.zeros(n_draws), np.zeros(n_draws))
+
+    certain: Any = Certain(1.0)
+    learned = Learned(certain, built_model(scenario.stan_file))
+    data_sets = scenario.prior_predictive(np.random.default_rng(1), 500)
+    usual = learned.features(data_sets, range(500))
+    # Normal at the truth: sqrt(n) times the mean, and log of the second moment.
+    assert np.abs(usual["residuals"][:, 0].std() - 1) < 0.15 and usual["shape"].std() == pytest.approx(
+        1, abs=0.1
+    )
+    flag = unlike.calibrate(usual)
+    for kind in ("heavy tails", "outliers"):
+        flags = flag.flags(learned.features(alter(kind, scenario, data_sets[:50], 1), range(50)))
+        assert flags["residuals"].mean() > 0.7
 
 
 def test_too_narrow_a_posterior_does_not(built):
