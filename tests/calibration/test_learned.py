@@ -127,7 +127,7 @@ def test_residuals_of_gaussian_components_are_looked_at(built_model):
     learned = Learned(certain, built_model(scenario.stan_file))
     data_sets = scenario.prior_predictive(np.random.default_rng(1), 500)
     usual = learned.features(data_sets, range(500))
-    # Normal at the truth: sqrt(n) times the mean, and log of the second moment.
+    # Normal at the truth: sqrt(n) times their mean, and cosines of their ranks.
     assert np.abs(usual["residuals"][:, 0].std() - 1) < 0.15 and usual["shape"].std() == pytest.approx(
         1, abs=0.1
     )
