@@ -6,7 +6,7 @@ rule build_model:
         program=lambda wildcards: STAN_FILE_OF[wildcards.program],
         sources=sources_of("pipeline.stan.build")
         + [str(p) for p in Path("stan/embedded").rglob("*.?pp")],
-    # Jobs that build at once share the compilation of what all programs have in common.
+    # Jobs that build at once share the compilation of what all programs have in common; a lone one has all cores.
     output:
         f"{RUN}/models/{{program}}.json",
     log:
@@ -14,6 +14,7 @@ rule build_model:
     priority: PRIORITY["build"]
     conda:
         "../envs/latentbench.yaml"
+    threads: max(1, workflow.cores // len(STAN_FILE_OF))
     params:
         toolchain=CONFIG.toolchain,
     script:

@@ -13,6 +13,18 @@ from pipeline.stan import cache
 from pipeline.stan.processes import Finished, Processes
 
 
+class CompilerError(UserError):
+    """The compiler does not accept the code.
+
+    Attributes:
+        finished: what it said and what that cost.
+    """
+
+    def __init__(self, message: str, finished: Finished) -> None:
+        super().__init__(message)
+        self.finished = finished
+
+
 def find_compiler() -> Path:
     """Return the C++ compiler: $CXX, or the platform's usual one.
 
@@ -61,7 +73,8 @@ def run_compiler(processes: Processes, argv: list[str], folder: Path, what: str)
     """Run the C++ compiler, with its temporary files below ``folder``, to make ``what``.
 
     Raises:
-        UserError: it fails.
+        CompilerError: it does not accept the code.
+        UserError: the disk is full, or the compiler was killed.
     """
     scratch = folder / "tmp"
     scratch.mkdir()
@@ -78,10 +91,11 @@ def run_compiler(processes: Processes, argv: list[str], folder: Path, what: str)
             "Each compiler takes about 1.5 GB; build with fewer at once (--jobs 1)."
         )
     errors = [line for line in messages.splitlines() if re.search("error|undefined", line, re.IGNORECASE)]
-    raise UserError(
+    raise CompilerError(
         f"The C++ compiler failed on {what} (exit status {status}):\n"
         + "\n".join(errors[:10] or [messages])
         + "\n"
         f"The compiler is {argv[0]}; Stan needs C++17, that is g++ 8 or clang 7 and later. Set CXX to\n"
-        f"another compiler, or repeat the command to see all messages:\n{' '.join(argv)}"
+        f"another compiler, or repeat the command to see all messages:\n{' '.join(argv)}",
+        finished,
     )

@@ -16,6 +16,9 @@ sleep "${FAKE_SLEEP_S:-0}"
 case ${FAKE_FAILURE:-} in
   disk) echo "fatal error: error writing to x.s: No space left on device" >&2; exit 1 ;;
   memory) echo "g++: fatal error: Killed signal terminated program cc1plus" >&2; exit 1 ;;
+  # What it says of a program that calls a function whose header is left out.
+  rare) case $* in *lean_model_header.hpp*)
+    echo "model.cpp:7:3: error: 'ode_rk45' is not a member of 'stan::math'" >&2; exit 1 ;; esac ;;
   code) echo "model.cpp:7:3: error: 'nonsense' was not declared" >&2; exit 1 ;;
 esac
 echo compiled > "$output"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stan import precompiled
+from pipeline.stan import embedded, precompiled
 from pipeline.stan.processes import Processes
 from pipeline.stan.toolchain import Embedded, find_toolchain
 
@@ -32,15 +32,18 @@ def calls(monkeypatch):
 
 def test_the_header_is_made_once_where_it_is_asked_for(tools, calls, monkeypatch):
     flags = ["-O3"]
-    assert precompiled.include_flags(tools, flags, Processes()) == [] and not calls
+    plain = ["-include", str(embedded.LEAN)]
+    assert precompiled.include_flags(tools, flags, embedded.LEAN, Processes()) == plain and not calls
     monkeypatch.setenv(precompiled.VARIABLE, "1")
-    (include,) = precompiled.include_flags(tools, flags, Processes())
-    assert (Path(include.removeprefix("-I")) / "stan/model/model_header.hpp.gch").read_text() == "header"
-    assert precompiled.include_flags(tools, flags, Processes()) == [include] and len(calls) == 1
-    assert precompiled.include_flags(tools, ["-O2"], Processes()) != [include]
+    include, *first = precompiled.include_flags(tools, flags, embedded.LEAN, Processes())
+    assert first == ["-include", embedded.LEAN.name]
+    assert (Path(include.removeprefix("-I")) / f"{embedded.LEAN.name}.gch").read_text() == "header"
+    assert precompiled.include_flags(tools, flags, embedded.LEAN, Processes()) == [include, *first]
+    assert len(calls) == 1
+    assert precompiled.include_flags(tools, ["-O2"], embedded.LEAN, Processes()) != [include, *first]
 
 
 def test_other_compilers_go_without(tools, calls, monkeypatch):
     monkeypatch.setenv(precompiled.VARIABLE, "1")
     clang = replace(tools, record=replace(tools.record, compiler_version="Debian clang version 14.0.6"))
-    assert precompiled.include_flags(clang, [], Processes()) == [] and not calls
+    assert precompiled.include_flags(clang, [], embedded.LEAN, Processes())[0] == "-include" and not calls

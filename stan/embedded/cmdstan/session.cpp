@@ -123,7 +123,8 @@ void Session::open_writers() {
       metrics.push_back(outputs.json(name, sig_figs));
   }
   if (output.save_cmdstan_config)
-    config_file.emplace(outputs.json(split_suffix(output.file).first + "_config.json", sig_figs));
+    config_file = std::make_unique<JsonWriter>(
+        outputs.json(split_suffix(output.file).first + "_config.json", sig_figs));
   while (samples.size() < num_chains) samples.emplace_back(nullptr);
   while (diagnostics.size() < num_chains) diagnostics.emplace_back(nullptr);
   while (structured_diagnostics.size() < num_chains) structured_diagnostics.emplace_back(nullptr);
@@ -140,7 +141,8 @@ void Session::open_pathfinder_writers() {
 
   const std::string tag = num_chains == 1 ? "" : "_path";
   if (num_chains > 1)
-    all_paths.emplace(outputs.csv(chain_files(output.file, "", ".csv", 1, id)[0], sig_figs));
+    all_paths = std::make_unique<CsvWriter>(
+        outputs.csv(chain_files(output.file, "", ".csv", 1, id)[0], sig_figs));
   if (num_chains == 1 || !iterations.empty())
     for (const auto& name : chain_files(output.file, tag, ".csv", num_chains, id))
       samples.push_back(outputs.csv(name, sig_figs));

@@ -4,7 +4,6 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <stan/callbacks/interrupt.hpp>
 #include <stan/callbacks/json_writer.hpp>
 #include <stan/callbacks/stream_logger.hpp>
@@ -73,11 +72,11 @@ class Session {
   std::vector<Context> inits;
   std::vector<stan::callbacks::writer> init_writers;
   std::vector<CsvWriter> samples;
-  std::optional<CsvWriter> all_paths;  ///< what several paths of Pathfinder give together
+  std::unique_ptr<CsvWriter> all_paths;  ///< what several paths of Pathfinder give together
   std::vector<CsvWriter> diagnostics;
   std::vector<JsonWriter> structured_diagnostics;
   std::vector<JsonWriter> metrics;
-  std::optional<JsonWriter> config_file;
+  std::unique_ptr<JsonWriter> config_file;
 
  private:
   void open_writers();
