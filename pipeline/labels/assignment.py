@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
 
 from pipeline.labels.permuting import all_permutations
 
@@ -22,6 +21,8 @@ def best_permutations(cost: Float[np.ndarray, "draw component label"]) -> Int[np
     n_draws, n_components, _ = cost.shape
     if n_components <= MAX_EXHAUSTIVE:
         return _exhaustive(cost)
+    from scipy.optimize import linear_sum_assignment  # a third of what a job of an ordered scenario imports
+
     out = np.empty((n_draws, n_components), dtype=np.int64)
     for draw in range(n_draws):
         out[draw] = linear_sum_assignment(cost[draw].T)[1]

@@ -1,7 +1,7 @@
 """Stan's headers, precompiled: worth it for whoever builds many programs, such as .ci/run.
 
-To read that header takes GCC half of the time that it needs for a model; precompiling it takes as long once, and 0.6 GB
-of the cache. The objects are the same to the byte.
+To read that header takes GCC half of the time that a model needs; precompiling it takes as long as
+a model does, and 0.6 GB of the cache. The objects are the same to the byte.
 """
 
 import os
@@ -18,9 +18,9 @@ VARIABLE = "LATENTBENCH_PRECOMPILE"  # anything but empty switches it on
 
 
 def include_flags(tools: Embedded, flags: list[str], header: Path, processes: Processes) -> list[str]:
-    """Return what has the compiler include a header before everything else: its precompiled form, if asked for.
+    """Return what has the compiler include a header before everything else.
 
-    That is for GCC alone, and made where it is not there yet.
+    Where it is asked for, and for GCC alone, in its precompiled form, made where it is not there yet.
     """
     is_gcc = "clang" not in tools.record.compiler_version.lower()
     if not os.environ.get(VARIABLE) or not is_gcc:

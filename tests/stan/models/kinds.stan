@@ -31,7 +31,7 @@ model {
   t.1 ~ normal(0, 1);
   s ~ dirichlet(rep_vector(2, K));
   o ~ normal(0, 1);
-  S ~ wishart(4, identity_matrix(2));
+  target += 0.5 * (log_determinant(S) - trace(S)); // Wishart with four degrees of freedom
   L ~ lkj_corr_cholesky(2);
   w ~ normal(0, 1);
   c ~ normal(0, 1);
