@@ -3,10 +3,10 @@
 
 // Stan's header brings all of Stan Math into every program, and what of it is no template is
 // instantiated with all that it calls. For a program that does nothing GCC takes 17 s, and 10 s
-// without the functions below, which few programs call. So their include guards are set here, before
-// any of Stan's headers. Always whole functions, with each of their overloads: a program that calls
-// one cannot choose another by accident, it does not compile, and is compiled once more with all
-// headers. Values cannot change.
+// without the functions below, which few programs call. So their include guards are set here,
+// before any of Stan's headers. Always whole functions, with each of their overloads: a program
+// that calls one cannot choose another by accident, it does not compile, and is compiled once more
+// with all headers. Values cannot change.
 
 // Differential and algebraic equations, integrals: with them come Boost's odeint and ublas.
 #define STAN_MATH_PRIM_FUNCTOR_ALGEBRA_SOLVER_ADAPTER_HPP
