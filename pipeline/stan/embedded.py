@@ -12,7 +12,7 @@ from pipeline.checkout import CHECKOUT, require
 from pipeline.stan import cache, precompiled
 from pipeline.stan.compiler import CompilerError, run_compiler
 from pipeline.stan.processes import Finished, Processes
-from pipeline.stan.toolchain import Embedded
+from pipeline.stan.toolchain import INLINE_FLAG, Embedded
 
 SOURCES = CHECKOUT / "stan" / "embedded"
 COST = "cost.json"
@@ -130,7 +130,7 @@ def _unit(tools: Embedded, name: str, part: str, path: Path | None, code: str, h
 
 
 def _compile_flags(tools: Embedded, part: str) -> list[str]:
-    flags = list(tools.record.flags)
+    flags = [flag for flag in tools.record.flags if part == "model" or flag != INLINE_FLAG]
     if part == "bridgestan":
         # The Python package compares this version with its own, and warns if they differ.
         flags.append(f"-DBRIDGESTAN_VERSION={metadata.version('bridgestan').replace('.', ',')}")

@@ -32,19 +32,28 @@ def test_builds_both_and_reuses_them(work):
     assert compilations(work) == done
 
 
-def test_thread_local_descriptors_where_the_compiler_knows_them(work, monkeypatch):
-    flag = toolchain.THREAD_LOCAL_FLAG
-    assert toolchain.find_toolchain("embedded").record.flags == (*toolchain.COMPILE_FLAGS, flag)
+@pytest.mark.parametrize("refused", [toolchain.THREAD_LOCAL_FLAG, toolchain.INLINE_FLAG])
+def test_some_flags_are_for_compilers_that_know_them(work, monkeypatch, refused):
+    both = (*toolchain.COMPILE_FLAGS, toolchain.THREAD_LOCAL_FLAG, toolchain.INLINE_FLAG)
+    assert toolchain.find_toolchain("embedded").record.flags == both
     compiler.accepts_flag.cache_clear()  # of a compiler that now answers otherwise
-    monkeypatch.setenv("FAKE_REFUSES", flag)
-    assert toolchain.find_toolchain("embedded").record.flags == toolchain.COMPILE_FLAGS
+    monkeypatch.setenv("FAKE_REFUSES", refused)
+    assert toolchain.find_toolchain("embedded").record.flags == tuple(f for f in both if f != refused)
     compiler.accepts_flag.cache_clear()
+
+
+def test_much_is_inlined_in_models_alone(work):
+    build_quietly(work / "normal.stan")
+    lines = (work / "log").read_text().splitlines()
+    with_it = [line for line in lines if toolchain.INLINE_FLAG in line]
+    assert len(with_it) == 1 and "model.cpp" in with_it[0] and len(lines) > 10
 
 
 def test_less_optimisation_is_asked_for_by_a_level(work, monkeypatch):
     monkeypatch.setenv("LATENTBENCH_OPTIMISATION", "1")
     flags = toolchain.find_toolchain("embedded").record.flags
     assert set(toolchain.COMPILE_FLAGS) - set(flags) == {"-O3", "-funroll-loops"} and "-O1" in flags
+    assert toolchain.INLINE_FLAG not in flags
     monkeypatch.setenv("LATENTBENCH_OPTIMISATION", "fast")
     with pytest.raises(UserError, match="LATENTBENCH_OPTIMISATION must be 0, 1, 2 or 3, not 'fast'"):
         toolchain.find_toolchain("embedded")
