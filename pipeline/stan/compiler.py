@@ -64,8 +64,8 @@ def compiler_version(compiler: Path) -> str:
 
 @functools.cache
 def accepts_flag(compiler: Path, flag: str) -> bool:
-    """Return whether a compiler knows a flag, for the machine that it compiles for."""
-    argv = [compiler, flag, "-x", "c++", "-fsyntax-only", os.devnull]
+    """Return whether a compiler knows a flag, for the machine that it compiles for, and makes use of it."""
+    argv = [compiler, flag, "-Werror", "-x", "c++", "-fsyntax-only", os.devnull]
     return subprocess.run(argv, capture_output=True, check=False).returncode == 0
 
 

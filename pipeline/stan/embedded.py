@@ -185,8 +185,9 @@ def _compile_unit(tools: Embedded, unit: Unit, processes: Processes, folder: Pat
     if unit.part != "model":
         costs = [compile_with(["-include", str(RARE)])]
     else:
+        lean = precompiled.include_flags(tools, flags, LEAN, processes)
         try:
-            costs = [compile_with(precompiled.include_flags(tools, flags, LEAN, processes))]
+            costs = [compile_with(lean)]
         except CompilerError as failed:
             # It calls one of the functions left out; what else may be wrong with it shows again.
             costs = [failed.finished, compile_with([])]
