@@ -1,7 +1,5 @@
 """Runs with exchangeable labels, from sampling to scoring; the ordered twin as an independent route."""
 
-import tempfile
-from pathlib import Path
 from types import SimpleNamespace
 
 import arviz as az
@@ -34,20 +32,19 @@ def test_flattening_undoes_naming():
     np.testing.assert_array_equal(BoundModel.flatten(model, named), flat)  # type: ignore[arg-type]
 
 
-def task_of(block, seed):
+def task_of(block, seed, folder):
     scenario = get_scenario("s", block)
     data = scenario.data_sets([5])[0]
     built = build(STAN_FOLDER / scenario.stan_program)
-    folder = Path(tempfile.mkdtemp(prefix="exchangeable-"))
     model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, folder)
     return Task(scenario, data, model, seed, cores=2)
 
 
 @pytest.fixture(scope="module")
-def runs():
+def runs(tmp_path_factory):
     """Two runs of nuts, the second with its labels named after the first."""
     nuts = get_method("nuts", {"warmup": 500, "draws": 500})
-    tasks = [task_of(BLOCK, seed) for seed in (1, 2)]
+    tasks = [task_of(BLOCK, seed, tmp_path_factory.mktemp("run")) for seed in (1, 2)]
     fits = [nuts.fit(task) for task in tasks]
     first = complete(tasks[0], fits[0])
     return tasks, fits, (first, complete(tasks[1], fits[1], [first]))
@@ -102,10 +99,10 @@ def test_a_reference_with_all_copies_is_the_same_posterior(runs):
 
 
 @pytest.mark.slow
-def test_the_ordered_twin_has_the_same_posterior(runs):
+def test_the_ordered_twin_has_the_same_posterior(runs, tmp_path):
     """Sorting the relabelled components by their means gives what Stan's ordered vector gives."""
     _, _, posteriors = runs
-    twin = task_of({**BLOCK, "ordered": True}, seed=3)
+    twin = task_of({**BLOCK, "ordered": True}, seed=3, folder=tmp_path)
     np.testing.assert_array_equal(twin.data.y, runs[0][0].data.y)
     fit = get_method("nuts", {"warmup": 500, "draws": 500}).fit(twin)
     ordered = complete(twin, fit)

@@ -1,6 +1,8 @@
 """What every method must fulfil, on any data set."""
 
+import shutil
 import tempfile
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +19,10 @@ PHASES = {"build", "warmup", "sample", "infer", "correct"}
 
 
 def run(method: Method, scenario: Scenario, data: DataSet, built: Built, seed: int, cores: int = 2):
-    """Fit once in a folder of its own; return the task, whose model lives on, and the fit."""
+    """Fit once in a folder of its own, gone with the model; return the task and the fit."""
     folder = Path(tempfile.mkdtemp(prefix="contract-"))
     model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, folder)
+    weakref.finalize(model, shutil.rmtree, folder, ignore_errors=True)
     task = Task(scenario, data, model, seed, cores)
     return task, method.fit(task)
 

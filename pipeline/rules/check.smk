@@ -16,8 +16,8 @@ rule check:
     priority: PRIORITY["check"]
     conda:
         "../envs/latentbench.yaml"
-    # JAX spreads over all cores by itself.
-    threads: workflow.cores
+    # Untimed. JAX spreads over all cores by itself but keeps few of them busy throughout: two checks share them.
+    threads: max(1, workflow.cores // 2)
     params:
         scenario_settings=scenario_settings,
         checks_settings=json.dumps(config.get("checks", {}), sort_keys=True),

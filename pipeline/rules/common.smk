@@ -26,8 +26,8 @@ RUN = f"results/{CONFIG.run}"
 # Before Snakemake looks at any date.
 leave_the_future(Path(RUN))
 # Programs and data first, since everything waits for them. Then references, and jobs that take all cores before
-# scores: those need one core each, run side by side, and are not left over by ones between two timed jobs.
-PRIORITY = {"build": 3, "simulate": 3, "reference": 2, "train": 1, "check": 1, "fit": 1}
+# checks and scores: those run side by side, and are not left over by ones between two timed jobs.
+PRIORITY = {"build": 4, "simulate": 4, "reference": 3, "train": 2, "fit": 2, "check": 1}
 REFERENCE_RUNS = (1, 2)
 FITS = [f"reference-{run}" for run in REFERENCE_RUNS]
 PROGRAM_OF = {
