@@ -221,11 +221,12 @@ def _link(
     def objects(*parts: str) -> list[str]:
         return [str(unit.entry / "object.o") for unit in units if unit.part in parts]
 
-    # Only the C functions are visible, so that two programs in one process share nothing by accident.
+    # Only the C functions are visible, so that two programs in one process share nothing by accident, and
+    # they call their own library's functions also where another's are visible to all (RTLD_GLOBAL).
     if sys.platform == "darwin":
         shared = ["-shared", "-Wl,-exported_symbol,_bs_*"]
     else:
-        shared = ["-shared", f"-Wl,--version-script={EXPORTS}"]
+        shared = ["-shared", f"-Wl,--version-script={EXPORTS}", "-Wl,-Bsymbolic-functions"]
     commands = {
         f"{name}_model.so": [*shared, *objects("model", "bridgestan")],
         name: objects("model", "cmdstan"),
