@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from filelock import FileLock
 
 from pipeline.posterior_io import read_numbers
 
@@ -131,6 +132,21 @@ def test_a_clock_that_was_set_back_repeats_nothing(finished):
         for file in (finished / "results/tiny" / folder).rglob("*.*"):
             os.utime(file, (later, later))
     assert "Nothing to be done" in snakemake(finished, "--cores", "2")
+
+
+def test_a_second_run_at_once_is_refused_and_touches_nothing(finished):
+    scores = finished / "results/tiny/scores.csv"
+    before = scores.stat().st_mtime_ns
+    with FileLock(finished / "results/.tiny.lock"):
+        done = subprocess.run(
+            command("--cores", "1", "--forcerun", "collect"),
+            cwd=finished,
+            env=environment(finished),
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 1 and "Another snakemake is working on results/tiny" in done.stderr, done.stderr
+    assert scores.stat().st_mtime_ns == before
 
 
 def test_the_gate_passes_an_unchanged_run_and_fails_a_worse_one(finished):
