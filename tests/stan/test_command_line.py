@@ -71,6 +71,13 @@ def test_flags_have_two_spellings(stan, word, value):
     )
 
 
+def test_a_window_may_exceed_what_a_signed_number_holds(stan):
+    shown = listing(stan("mixture", f"{SHORT} adapt window=4294967295 {MIXTURE_DATA}").stdout)
+    assert shown["window"] == "4294967295"
+    refused = stan("mixture", f"{SHORT} adapt window=4294967296 {MIXTURE_DATA}", ok=False)
+    assert "4294967296 is not a valid value for" in refused.stderr
+
+
 def test_without_a_seed_the_clock_gives_one_and_it_repeats_the_run(stan):
     seed = listing(stan("mixture", f"{SHORT} {MIXTURE_DATA} output file=a.csv").stdout)["seed"]
     assert int(seed) > 0

@@ -53,6 +53,20 @@ def test_a_file_name_may_begin_with_a_number(stan):
     assert first_sigma("output.csv") == 0.9
 
 
+@pytest.mark.parametrize(
+    "init, complaint",
+    [
+        ("1e400", 'Can\'t open specified file, "1e400"'),
+        ("1e-400", 'Can\'t open specified file, "1e-400"'),
+        ("inf", "must be finite"),
+        ("nan", "must be finite"),
+        ("-1", "must not be negative"),
+    ],
+)
+def test_a_radius_that_no_start_can_be_drawn_from(stan, init, complaint):
+    assert complaint in stan("mixture", f"{SHORT} init={init} {MIXTURE_DATA}", ok=False).stderr
+
+
 def test_r_dump_data_are_read_with_a_warning(stan):
     Path("mixture.data.R").write_text("N <- 2\ny <- c(1.5, -0.5)\n")
     finished = stan("mixture", f"{SHORT} data file=mixture.data.R output file=r.csv random seed=1")
@@ -83,6 +97,12 @@ def test_threads_do_not_change_draws(stan):
 def test_static_hmc_runs_one_chain(stan):
     words = f"sample num_chains=2 algorithm=hmc engine=static {MIXTURE_DATA}"
     assert "unavailable for the 'static' HMC engine" in stan("mixture", words, ok=False).stderr
+
+
+@pytest.mark.parametrize("engine", ["nuts", "static"])
+def test_a_metric_file_must_be_readable_even_where_it_is_not_used(stan, engine):
+    words = f"sample algorithm=hmc engine={engine} metric=unit_e metric_file=none.json {MIXTURE_DATA}"
+    assert 'Can\'t open specified file, "none.json"' in stan("mixture", words, ok=False).stderr
 
 
 def test_adaptation_needs_warmup(stan):

@@ -15,9 +15,9 @@ void read(const std::string& text, long long& value) { value = std::stoll(text);
 void read(const std::string& text, std::string& value) { value = text; }
 
 void read(const std::string& text, unsigned int& value) {
-  const int number = std::stoi(text);
-  if (number < 0) throw std::out_of_range(text);
+  const long long number = std::stoll(text);
   value = static_cast<unsigned int>(number);
+  if (value != number) throw std::out_of_range(text);
 }
 
 void read(const std::string& text, bool& value) {

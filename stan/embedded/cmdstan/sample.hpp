@@ -43,7 +43,8 @@ int call(Service service, const Parts&... parts) {
 }
 
 /// The inverse metric that each chain starts from: from the user's file or files, else the
-/// identity.
+/// identity. A unit metric makes no use of it, but a file that cannot be read is refused all the
+/// same.
 inline std::vector<Context> initial_metrics(const Session& session) {
   const auto& arguments = session.config.sample;
   if (!arguments.metric_file.empty())
@@ -67,6 +68,8 @@ inline int nuts(Session& s) {
   const auto windows = std::tie(adapt.init_buffer, adapt.term_buffer, adapt.window);
   const auto writers = std::tie(s.interrupt, s.logger, s.init_writers, s.samples, s.diagnostics);
   const auto metric_writers = std::tie(s.metrics);
+  const auto initial = initial_metrics(s);
+  const auto metrics = std::tie(initial);
 
   if (a.metric == HmcMetric::unit_e) {
     if (adapt.engaged)
@@ -74,8 +77,6 @@ inline int nuts(Session& s) {
                   metric_writers);
     return call(EMBEDDED_SERVICE(hmc_nuts_unit_e), chains, schedule, writers);
   }
-  const auto initial = initial_metrics(s);
-  const auto metrics = std::tie(initial);
   if (a.metric == HmcMetric::diag_e) {
     if (adapt.engaged)
       return call(EMBEDDED_SERVICE(hmc_nuts_diag_e_adapt), chains, metrics, schedule, step_size,
@@ -100,14 +101,14 @@ inline int static_time(Session& s) {
   const auto windows = std::tie(adapt.init_buffer, adapt.term_buffer, adapt.window);
   const auto writers =
       std::tie(s.interrupt, s.logger, s.init_writers[0], s.samples[0], s.diagnostics[0]);
+  const auto initial = initial_metrics(s);
+  const auto metric = std::tie(*initial[0]);
 
   if (a.metric == HmcMetric::unit_e) {
     if (adapt.engaged)
       return call(EMBEDDED_SERVICE(hmc_static_unit_e_adapt), chain, schedule, step_size, writers);
     return call(EMBEDDED_SERVICE(hmc_static_unit_e), chain, schedule, writers);
   }
-  const auto initial = initial_metrics(s);
-  const auto metric = std::tie(*initial[0]);
   if (a.metric == HmcMetric::diag_e) {
     if (adapt.engaged)
       return call(EMBEDDED_SERVICE(hmc_static_diag_e_adapt), chain, metric, schedule, step_size,

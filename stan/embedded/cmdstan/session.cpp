@@ -1,8 +1,9 @@
 #include "session.hpp"
 
-#include <cstdlib>
+#include <cmath>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <stan/version.hpp>
 #include <stdexcept>
 
@@ -21,6 +22,23 @@ std::string utc_now() {
   char text[] = "2000-01-01 00:00:00 UTC";
   std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&now, &utc));
   return text;
+}
+
+/// Returns what a text says that is a number and nothing besides; any other text names a file.
+std::optional<double> read_radius(const std::string& text) {
+  double radius = 0;
+  try {
+    std::size_t length = 0;
+    radius = std::stod(text, &length);
+    if (length != text.size()) return std::nullopt;
+  } catch (const std::logic_error&) {  // not a number, or not one that a double holds
+    return std::nullopt;
+  }
+  // CmdStan searches forever from these, or until its stack is full.
+  if (radius < 0 || !std::isfinite(radius))
+    throw std::invalid_argument("init=" + text +
+                                ": a radius must be finite and must not be negative.");
+  return radius;
 }
 
 /// The configuration as JSON, in the form of Stan's own writer.
@@ -80,14 +98,9 @@ Session::Session(const CommandLine& command_line, stan::model::model_base& model
       init_writers(num_chains) {
   open_writers();
 
-  std::string init_file = config.init;
-  char* end = nullptr;
-  const double radius = std::strtod(config.init.c_str(), &end);
-  if (end != config.init.c_str() && *end == '\0') {
-    init_radius = radius;
-    init_file.clear();
-  }
-  inits = read_contexts(init_file, num_chains, id);
+  const auto radius = read_radius(config.init);
+  if (radius) init_radius = *radius;
+  inits = read_contexts(radius ? "" : config.init, num_chains, id);
 }
 
 void Session::write_headers() {
