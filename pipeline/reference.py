@@ -107,6 +107,9 @@ def _weighed(rows: list[dict], opinion: "SecondOpinion | None") -> Fit | None:
         Draws to take its place; None where it stands, or where the weights cannot be trusted.
     """
     if opinion is None:
+        from pipeline.weighing import MAX_COPIES
+
+        rows[-1]["weighed"] = rows[-1]["weighed"] or f"not tried: more than {MAX_COPIES} labellings"
         return None
     found = opinion.certificate
     # Weights with a finite mean tell of other modes even where they are too few to take the run's place.

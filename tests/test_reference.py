@@ -164,11 +164,11 @@ def opinion(disagreement="", reason=""):
         (1, opinion("the mean differs"), 1, [False, True], "the mean differs"),
         (1, opinion("the mean differs", "k-hat"), 1, [True], "unusable: k-hat 0.90 (must be < 0.7)"),
         (1, opinion("the mean differs", "too few"), 3, [False] * 3, "unusable: 566 effective draws"),
-        (1, None, 1, [True], ""),
+        (1, None, 1, [True], "not tried: more than 24 labellings"),
         (4, opinion("the mean differs"), 1, [False, True], "the mean differs"),
         (4, opinion(), 1, [False, True], "agrees"),
         (3, opinion("", "k-hat"), 3, [False, False, True], "unusable: k-hat 0.90 (must be < 0.7)"),
-        (4, None, 3, [False, False, False], ""),
+        (4, None, 3, [False, False, False], "not tried: more than 24 labellings"),
     ],
 )
 def test_importance_sampling_confirms_or_takes_the_place(
