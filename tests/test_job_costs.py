@@ -64,7 +64,7 @@ def test_what_a_measured_wall_time_has_more_is_snakemake_s(run):
 
 def test_a_job_s_log_tells_its_cost(tmp_path, capsys):
     name = str(tmp_path / "logs" / "mine.log")
-    with job(SimpleNamespace(log=[name], rule="fit", threads=2)):
+    with job(SimpleNamespace(log=[name], input=[], rule="fit", threads=2)):
         print("half way", file=sys.stderr)
         subprocess.run(["sleep", "0.2"], check=True)
     assert "half way" in Path(name).read_text() and "half way" in capsys.readouterr().err

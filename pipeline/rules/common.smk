@@ -24,7 +24,7 @@ except UserError as error:
 
 RUN = f"results/{CONFIG.run}"
 # Before Snakemake looks at any date.
-leave_the_future(Path(RUN))
+leave_the_future(Path(RUN).rglob("*"))
 # Programs and data first, since everything waits for them. Then references, and jobs that take all cores before
 # checks and scores: those run side by side, and are not left over by ones between two timed jobs.
 PRIORITY = {"build": 4, "simulate": 4, "reference": 3, "train": 2, "fit": 2, "check": 1}
