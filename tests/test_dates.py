@@ -2,7 +2,6 @@
 
 import os
 import time
-
 from types import SimpleNamespace
 
 from pipeline.dates import leave_the_future
