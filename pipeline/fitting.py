@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from pipeline.batches import batches_of, share
 from pipeline.exchangeable import relabel_run, with_all_copies
 from pipeline.files import fingerprint, hash_of_file
 from pipeline.methods import get_method
@@ -22,7 +23,6 @@ from pipeline.stan.record import read_built
 from pipeline.unreferenced import slimmed
 
 DEFAULT_LIMIT_S = 1800.0  # for methods without a setting timeout_s
-N_BATCHES = 20  # batches of draws behind the Monte Carlo error of memberships
 
 
 def run_fits(
@@ -131,7 +131,7 @@ def complete(task: Task, fit: Fit, references: Sequence[Posterior] = ()) -> Post
         parameters=parameters,
         unconstrained=unconstrained.reshape(chains, draws, -1),
         log_p=log_p,
-        memberships=fit.memberships or _membership_batches(task, flat),
+        memberships=fit.memberships or _membership_batches(task, flat, log_p),
         proposal=_proposal(task, fit, references, log_p),
         labels=labels,
     )
@@ -169,12 +169,16 @@ def _padded(runs: Sequence[Float[np.ndarray, " reference_draw"]]) -> Float[np.nd
     return out
 
 
-def _membership_batches(task: Task, flat: np.ndarray) -> dict[str, np.ndarray]:
-    """Average memberships over batches of consecutive draws, one batch in memory at a time."""
-    means = []
-    for batch in np.array_split(flat, min(N_BATCHES, len(flat))):
-        memberships = task.scenario.memberships(task.data, task.model.by_name(batch))
-        means.append({kind: values.mean(axis=0) for kind, values in memberships.items()})
+def _membership_batches(
+    task: Task, flat: Float[np.ndarray, "draw flat"], log_p: Float[np.ndarray, "chain draw"]
+) -> dict[str, Float[np.ndarray, "batch obs component"]]:
+    """Average memberships over batches of draws, one batch in memory at a time."""
+    means, batches = [], batches_of(log_p)
+    for batch in batches:
+        draws, repeats = np.unique(flat[batch], axis=0, return_counts=True)
+        weight = repeats / len(batch) * share(batch, batches)
+        memberships = task.scenario.memberships(task.data, task.model.by_name(draws))
+        means.append({kind: np.tensordot(weight, p, axes=1) for kind, p in memberships.items()})
     return {kind: np.stack([batch[kind] for batch in means]) for kind in means[0]}
 
 

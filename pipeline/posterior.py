@@ -38,8 +38,10 @@ class Posterior:
             reference to compare them with (`pipeline.unreferenced`).
         log_p: log of the target, unnormalised and with the Jacobian, at the draws.
         memberships: by kind ("membership" for mixtures, "filtering" and "smoothing" for HMMs), the
-            probabilities P(z_n = k | y) as means over consecutive batches of draws; their mean over
-            batches is the posterior membership, their spread gives its Monte Carlo error.
+            probabilities P(z_n = k | y) as means over batches of draws, each times its share of the draws;
+            their mean over batches is the posterior membership, their spread gives its Monte Carlo error.
+            Each of several chains has the same number of consecutive batches, one chain after another; a
+            single chain's are of independent draws, and unless draws are repeated their shares are one.
         proposal: the approximation's density, where it has one; of the draws as the method gave them, and of
             references that have all copies of their modes.
         labels: how the draws were relabelled; None where labels are identified.

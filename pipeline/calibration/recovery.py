@@ -42,13 +42,15 @@ def recover(
     Schad, Betancourt and Vasishth (2021), Psychological Methods 26(1), for the contraction.
     """
     n = len(truth)
-    correlation = float(np.corrcoef(truth, median)[0, 1])
+    z = [(values - values.mean()) / values.std() for values in (truth, median)]
+    correlation = float((z[0] * z[1]).mean())
     squared = ((median - truth) / prior_sd) ** 2
     rmse = float(np.sqrt(squared.mean()))
     contraction = 1 - (sd / prior_sd) ** 2
     return Recovery(
-        # The error of Fisher's z, which is 1 / sqrt(n - 3), taken back to the correlation.
-        Share(correlation, (1 - correlation**2) / np.sqrt(max(n - 3, 1))),
+        # By its influence function (Devlin, Gnanadesikan and Kettenring 1975, Biometrika 62(3)): Fisher's z
+        # takes both for normal, and truths and posterior medians have tails that carry the correlation.
+        Share(correlation, mean_of(z[0] * z[1] - correlation / 2 * (z[0] ** 2 + z[1] ** 2)).se),
         Share(rmse, float(squared.std(ddof=1)) / (2 * rmse * np.sqrt(n))),
         mean_of(contraction),
     )

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.fitting import complete
 from pipeline.methods import get_method
 from pipeline.methods.base import Fit, Method, Task, TrainedMethod
+from pipeline.posterior import Posterior
 from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.stan.build import Built
 from pipeline.stan.model import BoundModel
@@ -61,7 +62,7 @@ def check_method(method: Method, scenario: Scenario, data: DataSet, built: Built
 
 
 def check_draws(task: Task, fit: Fit) -> None:
-    """Draws are finite, in the parameters' support, and have memberships that sum to one."""
+    """Draws are finite, in the parameters' support, and the memberships that follow from them."""
     chains, draws, flat = fit.flat.shape
     assert chains >= 1 and draws >= 100
     assert flat == sum(int(np.prod(shape)) for shape in task.model.shapes.values())
@@ -72,8 +73,21 @@ def check_draws(task: Task, fit: Fit) -> None:
     flat = task.model.flatten(posterior.parameters) if task.scenario.label_axes else fit.flat
     np.testing.assert_allclose(back.reshape(flat.shape), flat, rtol=1e-6, atol=1e-9)
     assert np.isfinite(posterior.log_p).all()
-    for values in posterior.memberships.values():
+    check_memberships(task, fit, posterior)
+
+
+def check_memberships(task: Task, fit: Fit, posterior: Posterior) -> None:
+    """A method's own sum to one in every batch; those that follow from its draws are their mean."""
+    for values in (fit.memberships or {}).values():
         np.testing.assert_allclose(values.sum(axis=-1), 1, atol=1e-9)
+    expected = task.scenario.memberships(
+        task.data, {name: x.reshape(-1, *x.shape[2:]) for name, x in posterior.parameters.items()}
+    )
+    for kind, values in posterior.memberships.items():
+        mean = values.mean(axis=0)
+        np.testing.assert_allclose(mean.sum(axis=-1), 1, atol=1e-9)
+        if not fit.memberships:
+            np.testing.assert_allclose(mean, expected[kind].mean(axis=0), atol=1e-9)
 
 
 def check_times(fit: Fit) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from pipeline.batches import share
 from pipeline.labels.permuting import LabelAxes, features
 
 Chains = Float[np.ndarray, "chain draw"]
@@ -44,18 +45,20 @@ def pairs_together(memberships: Float[np.ndarray, "draw component obs"]) -> Floa
 
 
 def coclustering(
-    memberships: Float[np.ndarray, "draw component obs"], n_batches: int
+    memberships: Float[np.ndarray, "draw component obs"], batches: list[Int[np.ndarray, " member"]]
 ) -> Float[np.ndarray, "batch obs obs"]:
-    """Return the posterior similarity matrix, P(z_n = z_m | y), as means over consecutive batches of draws.
+    """Return the posterior similarity matrix, P(z_n = z_m | y), as means over batches of draws.
 
     Binder (1978, Biometrika 65(1)); with each draw's probabilities in place of drawn allocations, it is the
     mean of sum_k p_n(k) p_m(k). For n = m it is 1. The observations of an HMM are taken as independent
-    given theta.
+    given theta. Each mean is multiplied by its batch's share of the draws, so that the mean over batches is
+    that over draws.
     """
     n_obs = memberships.shape[2]
     out = []
-    for batch in np.array_split(memberships, min(n_batches, len(memberships))):
-        flat = batch.reshape(-1, n_obs)
+    for batch in batches:
+        flat = memberships[batch].reshape(-1, n_obs)
         out.append((flat.T @ flat).astype(float) / len(batch))
         np.fill_diagonal(out[-1], 1.0)
+        out[-1] *= share(batch, batches)
     return np.stack(out)

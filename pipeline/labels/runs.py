@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from pipeline.batches import batches_of
 from pipeline.labels.invariants import coclustering, pairs_together
 from pipeline.labels.permuting import LabelAxes, compose, features, inverse, permute
 from pipeline.labels.relabelling import RELABELLERS, Draws, align, mean_memberships
 
 USED = "stephens"
-_BATCHES = 20  # of draws, behind the Monte Carlo error of co-clustering
+_PARTS = 20  # in which memberships are worked out, for memory's sake
 
 Parameters = Mapping[str, Float[np.ndarray, "chain draw *shape"]]
 
@@ -29,7 +30,7 @@ class Labels:
         wall_s: by relabeller, how long it took.
         together: of each draw, the probability that two observations share a component.
         observed: the observations, from 0, that ``coclustering`` is about.
-        coclustering: P(z_n = z_m | y), as means over batches of draws.
+        coclustering: P(z_n = z_m | y), as means over batches of draws, each times its share of the draws.
     """
 
     axes: dict[str, tuple[int, ...]]
@@ -89,7 +90,7 @@ def relabel(
         wall_s=wall_s,
         together=pairs_together(p).reshape(batch),
         observed=observed,
-        coclustering=coclustering(p[:, :, observed], _BATCHES),
+        coclustering=coclustering(p[:, :, observed], batches_of(log_p)),
     )
     return permute(parameters, label_axes, by_chain[USED]), labels
 
@@ -101,7 +102,7 @@ def _all_memberships(
 ) -> Float[np.ndarray, "draw component obs"]:
     """Fill single-precision memberships batch by batch: the only large array."""
     out = None
-    for part in np.array_split(np.arange(n_draws), min(_BATCHES, n_draws)):
+    for part in np.array_split(np.arange(n_draws), min(_PARTS, n_draws)):
         found = memberships({name: values[part] for name, values in flat.items()})
         if out is None:
             out = np.empty((n_draws, found.shape[2], found.shape[1]), dtype=np.float32)

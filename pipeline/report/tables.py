@@ -165,7 +165,8 @@ def worst(run: Run) -> Table:
     # Where labels are exchangeable it counts the copies that a method leaves out, which is no fault.
     exchangeable = set(scores["scenario"][scores["metric"].isin(LABEL_NAMES)])
     known = known[~(known["scenario"].isin(exchangeable) & (known["metric"] == "kl_to_reference"))]
-    typical = known.assign(size=known["floor"].abs()).groupby(["scenario", "metric", "parameter"])["size"]
+    keys = ["scenario", "method", "metric", "parameter"]
+    typical = known.assign(size=known["floor"].abs()).groupby(keys)["size"]
     table = known.assign(floor=typical.transform("mean"), size=known["value"].abs())
     table = table[table["floor"] > 0]
     table = table.assign(ratio=table["size"] / table["floor"])
@@ -182,13 +183,13 @@ def worst(run: Run) -> Table:
             Column("parameter", "Parameter"),
             Column("value", "Value", "number", term="aggregate"),
             Column("mcse", "MCSE", "number", term="mcse"),
-            Column("floor", "Floor", "number", term="floor"),
+            Column("floor", "Mean floor", "number", term="floor"),
             Column("ratio", "× floor", "number", term="ratio"),
         ),
         table,
         sorted_by="-ratio",
         note="One row a fit: the score that lies the most floors away from ideal. "
-        f"The floor is its mean over the scenario’s fits. At most {MAX_WORST} fits.",
+        f"The floor is its mean over the method’s fits to the scenario. At most {MAX_WORST} fits.",
         empty="No score has a floor, so nothing can be ranked.",
     )
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
+from pipeline.scores.batch_variance import batch_variance
 from pipeline.scores.monte_carlo import Estimate
 
 N_BINS = 10
-N_RESAMPLES = 200
 
 Probabilities = Float[np.ndarray, "*replicate obs component"]
 Target = Float[np.ndarray, "*replicate obs component"]
@@ -115,24 +115,17 @@ AGAINST_REFERENCE: dict[str, Callable[[Probabilities, Target], Scores]] = {
 }
 
 
-def bootstrap_variance(
-    batches: Float[np.ndarray, "batch row column"],
-    score: Callable[[Float[np.ndarray, "replicate row column"]], Float[np.ndarray, " replicate"]],
-    rng: np.random.Generator,
-) -> float:
-    """Return the variance of a score of the batches' mean, by resampling whole batches."""
-    n_batches = batches.shape[0]
-    if n_batches < 2:
-        return np.nan
-    weights = rng.multinomial(n_batches, np.full(n_batches, 1 / n_batches), size=N_RESAMPLES) / n_batches
-    # Replicates of long series go through in pieces, so that memory stays at tens of megabytes.
-    pieces = min(N_RESAMPLES, 1 + N_RESAMPLES * batches[0].size // 2_000_000)
-    replicates = [score(np.tensordot(part, batches, axes=1)) for part in np.array_split(weights, pieces)]
-    return float(np.var(np.concatenate(replicates), ddof=1)) * n_batches / (n_batches - 1)
+def normalised(probabilities: Float[np.ndarray, "*replicate obs component"]) -> Probabilities:
+    """Return rows that sum to one again, where batches hold unequal shares of the draws."""
+    return probabilities / probabilities.sum(axis=-1, keepdims=True)
 
 
 def truth_scores(
-    method: Float[np.ndarray, "batch obs component"], truth: Int[np.ndarray, " obs"], *, seed: int
+    method: Float[np.ndarray, "batch obs component"],
+    truth: Int[np.ndarray, " obs"],
+    *,
+    seed: int,
+    chains: int = 1,
 ) -> dict[str, Estimate]:
     """Return the scores of a method's memberships that need the truth alone, as ``membership_scores`` does.
 
@@ -145,7 +138,7 @@ def truth_scores(
     return {
         name: Estimate(
             float(function(method.mean(axis=0), target)),
-            math.sqrt(bootstrap_variance(method, lambda p, f=function: f(p, target), rng)),
+            math.sqrt(batch_variance(method, lambda p, f=function: f(normalised(p), target), rng, chains)),
         )
         for name, function in AGAINST_TARGET.items()
     }
@@ -157,21 +150,24 @@ def membership_scores(
     truth: Int[np.ndarray, " obs"] | None,
     *,
     seed: int,
+    chains: tuple[int, int] = (1, 1),
 ) -> dict[str, Estimate]:
     """Return every score of a method's memberships, by its name without prefix.
 
     accuracy, log_loss, brier and ece are against the truth where it is given and expected under the
     reference's memberships where it is None; excess_log_loss and total_variation are against the reference.
 
-    The Monte Carlo errors come from a bootstrap over batches of draws, of the method and, where they enter,
-    of the reference. The jackknife agrees for smooth scores, but overstates the error of ece threefold
-    (docs/metrics.md). Plug-in bias is not corrected: it is part of the floor, and of the same size there.
+    The Monte Carlo errors come from a bootstrap over batches of draws (``batch_variance``), of the method
+    and, where they enter, of the reference. The jackknife agrees for smooth scores, but overstates the error
+    of ece threefold (docs/metrics.md). Plug-in bias is not corrected: it is part of the floor, and of the
+    same size there.
 
     Args:
-        method: mean probabilities of consecutive batches of the method's draws.
+        method: mean probabilities of batches of the method's draws, each times its share of the draws.
         reference: the same of the reference's.
         truth: true components from 0, or None.
         seed: seed of the bootstrap.
+        chains: how many chains the batches of either are of, equally many each, one chain after another.
 
     Raises:
         ValueError: observations or components of the two differ.
@@ -185,8 +181,10 @@ def membership_scores(
     for name, function in (AGAINST_TARGET | AGAINST_REFERENCE).items():
         by_reference = truth is None or name in AGAINST_REFERENCE
         other = mean_reference if by_reference else target
-        variance = bootstrap_variance(method, lambda p, f=function, t=other: f(p, t), rng)
+        variance = batch_variance(method, lambda p, f=function, t=other: f(normalised(p), t), rng, chains[0])
         if by_reference:
-            variance += bootstrap_variance(reference, lambda t, f=function: f(mean, t), rng)
+            variance += batch_variance(
+                reference, lambda t, f=function: f(mean, normalised(t)), rng, chains[1]
+            )
         scores[name] = Estimate(float(function(mean, other)), float(np.sqrt(variance)))
     return scores

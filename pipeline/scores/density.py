@@ -60,7 +60,7 @@ class Bridge(NamedTuple):
 
     log_evidence: float
     influence_reference: Float[np.ndarray, "chain draw"]
-    influence_proposal: Float[np.ndarray, "1 proposal_draw"]
+    influence_proposal: Float[np.ndarray, " proposal_draw"]
     gap: float
 
 
@@ -117,7 +117,7 @@ def bridge_sampling(
     return Bridge(
         log_evidence,
         -n_reference * (reference - reference.mean()) / slope,
-        n_proposal * (proposal - proposal.mean())[None, :] / slope,
+        n_proposal * (proposal - proposal.mean()) / slope,
         max(0.0, float(np.min(log_ratio_reference) - np.max(log_ratio_proposal))),
     )
 
@@ -148,7 +148,7 @@ def kl_to_reference(
         return Estimate(math.nan, math.nan)
     bridge = bridge_sampling(log_ratio_reference, log_ratio_proposal)
     expectation = float(np.mean(log_ratio_reference))
-    sampling = delta_mcse(
-        log_ratio_reference - expectation - bridge.influence_reference, bridge.influence_proposal
-    )
-    return Estimate(expectation - bridge.log_evidence, math.hypot(sampling, bridge.gap / 2))
+    sampling = delta_mcse(log_ratio_reference - expectation - bridge.influence_reference)
+    # Raw draws are independent; equal values are ratios so far off that they count nothing, not repetitions.
+    of_proposal = math.sqrt(float(np.var(bridge.influence_proposal, ddof=1)) / log_ratio_proposal.size)
+    return Estimate(expectation - bridge.log_evidence, math.hypot(sampling, of_proposal, bridge.gap / 2))

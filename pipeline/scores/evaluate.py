@@ -68,7 +68,8 @@ class DataSetScorer:
         """Return every score that the method's posterior allows, each with its floor.
 
         The floor is the second reference run's score after cutting it to the method's number of draws: the
-        first ones of each of its chains, and the same share of its batches of memberships, evenly spaced.
+        first ones of each of its chains, and as many batches of memberships as hold so many draws, the first
+        ones of each chain too.
 
         Raises:
             ValueError: draws that are not finite, or parameters other than the reference's.
@@ -107,7 +108,11 @@ class DataSetScorer:
 
         for kind in (kind for kind in self._first.memberships if kind in method.memberships):
             for name, estimate in membership_scores(
-                method.memberships[kind], self._first.memberships[kind], self._truth_z, seed=self._seed
+                method.memberships[kind],
+                self._first.memberships[kind],
+                self._truth_z,
+                seed=self._seed,
+                chains=(len(method.log_p), len(self._first.log_p)),
             ).items():
                 scores[f"{kind}_{name}", ""] = estimate
         return scores
@@ -170,7 +175,7 @@ def score_without_reference(
         rows.append(ScoreRow("pareto_k", "", *estimate, floor=math.nan))
     if truth_z is not None:
         for kind, batches in method.memberships.items():
-            found = truth_scores(batches, truth_z, seed=seed)
+            found = truth_scores(batches, truth_z, seed=seed, chains=len(method.log_p))
             rows += [ScoreRow(f"{kind}_{name}", "", *one, floor=math.nan) for name, one in found.items()]
     return rows
 
@@ -194,21 +199,25 @@ def _cut(posterior: Posterior, n_draws: int) -> Posterior:
     chains, length = posterior.log_p.shape
     kept = min(length, math.ceil(n_draws / chains))
 
-    def evenly(batches: np.ndarray) -> np.ndarray:
+    def first(batches: np.ndarray) -> np.ndarray:
         n_batches = min(len(batches), max(2, round(len(batches) * kept / length)))
-        return batches[np.linspace(0, len(batches), n_batches, endpoint=False).astype(int)]
+        if len(batches) % chains:
+            return batches[:n_batches]
+        # The first batch of each chain, then the second of each.
+        by_turn = np.arange(len(batches)).reshape(chains, -1).T.ravel()
+        return batches[np.sort(by_turn[:n_batches])]
 
     return dataclasses.replace(
         posterior,
         parameters={name: draws[:, :kept] for name, draws in posterior.parameters.items()},
         unconstrained=posterior.unconstrained[:, :kept],
         log_p=posterior.log_p[:, :kept],
-        memberships={kind: evenly(batches) for kind, batches in posterior.memberships.items()},
+        memberships={kind: first(batches) for kind, batches in posterior.memberships.items()},
         labels=posterior.labels
         and dataclasses.replace(
             posterior.labels,
             permutations={name: p[:, :kept] for name, p in posterior.labels.permutations.items()},
             together=posterior.labels.together[:, :kept],
-            coclustering=evenly(posterior.labels.coclustering),
+            coclustering=first(posterior.labels.coclustering),
         ),
     )

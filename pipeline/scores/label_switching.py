@@ -16,7 +16,7 @@ from pipeline.labels.permuting import compose, inverse, numbers
 from pipeline.labels.runs import USED, Labels
 from pipeline.posterior import Posterior
 from pipeline.scores.agreement import wasserstein1_sd
-from pipeline.scores.classification import bootstrap_variance
+from pipeline.scores.batch_variance import batch_variance
 from pipeline.scores.monte_carlo import Estimate, discrete_mcse
 
 NEIGHBOURS = 5
@@ -117,11 +117,15 @@ def coclustering_error(method: Labels, reference: Labels, *, seed: int) -> Estim
     mean, mean_reference = method.coclustering.mean(axis=0), reference.coclustering.mean(axis=0)
 
     def error(similarity: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return np.abs(similarity - other).sum(axis=(-2, -1)) / (n * (n - 1))
+        # On the diagonal stands the share of draws, which differs where batches do.
+        known = similarity / similarity[..., :1, :1]
+        return np.abs(known - other).sum(axis=(-2, -1)) / (n * (n - 1))
 
     rng = np.random.default_rng(seed)
-    variance = bootstrap_variance(method.coclustering, lambda s: error(s, mean_reference), rng)
-    variance += bootstrap_variance(reference.coclustering, lambda s: error(s, mean), rng)
+    variance = batch_variance(
+        method.coclustering, lambda s: error(s, mean_reference), rng, len(method.together)
+    )
+    variance += batch_variance(reference.coclustering, lambda s: error(s, mean), rng, len(reference.together))
     return Estimate(float(error(mean, mean_reference)), math.sqrt(variance))
 
 

@@ -27,6 +27,20 @@ def test_errors_are_those_of_repetitions():
         assert np.mean([getattr(one, name).se for one in found]) == pytest.approx(spread, rel=0.25)
 
 
+def test_error_of_a_correlation_that_tails_carry_is_that_of_repetitions():
+    """Fisher's z would say less than half of it."""
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(300):
+        theta = rng.standard_t(5, size=1000)
+        scale = np.where(rng.random(1000) < 0.9, 0.1, 1.5)
+        found.append(recover(theta, theta + scale * rng.normal(size=1000), np.ones(1000), 1.0).correlation)
+    spread = np.std([one.value for one in found])
+    assert np.mean([one.se for one in found]) == pytest.approx(spread, rel=0.2)
+    r = np.mean([one.value for one in found])
+    assert (1 - r**2) / np.sqrt(1000) < 0.6 * spread
+
+
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
 def test_uniform_ranks_are_covered_at_the_level(level):
     assert coverage(np.arange(1000), 999, level).value == pytest.approx(level, abs=1e-3)

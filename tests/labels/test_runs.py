@@ -71,8 +71,10 @@ def test_coclustering_is_that_of_drawn_allocations():
     uniform = rng.random((500, 200, 1, 12))
     z = (uniform > np.cumsum(p, axis=1)[:, :-1]).sum(axis=2)
     drawn = np.mean(z[..., :, None] == z[..., None, :], axis=(0, 1))
-    found_here = coclustering(p, 20)
-    assert found_here.shape == (20, 12, 12)
+    batches = [np.arange(50), np.arange(50, 200)]
+    found_here = coclustering(p, batches)
+    assert found_here.shape == (2, 12, 12)
+    np.testing.assert_allclose(found_here[:, 0, 0], [0.5, 1.5])
     np.testing.assert_allclose(found_here.mean(axis=0), drawn, atol=5 * 0.5 / np.sqrt(500 * 200))
 
 

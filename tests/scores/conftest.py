@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
+from pipeline.batches import batches_of
 from pipeline.posterior import Posterior, Proposal
 
 
@@ -22,7 +23,8 @@ def normal_posterior(seed, chains=4, draws=500, shift=0.0, scale=1.0, references
     u = autoregressive(seed, chains, draws, 3, 0.5 if chains > 1 else 0.0) * scale + shift
     y = np.linspace(-3, 3, n_obs)
     first = 1 / (1 + np.exp(-(y + u.reshape(-1, 3)[:, :1] / 5)))
-    memberships = np.stack([first, 1 - first], axis=-1).reshape(10, -1, n_obs, 2).mean(axis=1)
+    by_draw = np.stack([first, 1 - first], axis=-1)
+    memberships = np.stack([by_draw[batch].mean(axis=0) for batch in batches_of(u[..., 0])])
 
     def log_p(x):
         return -0.5 * (x**2).sum(axis=-1) - 1.5 * np.log(2 * np.pi) + 2

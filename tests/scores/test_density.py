@@ -86,6 +86,22 @@ def test_error_is_honest_without_overlap(dim, shift, scale, autoregressive):
         assert value == pytest.approx(divergence(shift, scale, dim), abs=4 * mcse)
 
 
+@pytest.mark.parametrize("dim, scale", [(1, 0.02), (8, 0.3)])
+def test_error_is_right_where_most_proposals_count_nothing(dim, scale):
+    """Equal influences must not count as one draw repeated: errors would be 32 and 8 times as large."""
+
+    def log_ratio(x):
+        return 0.5 * (x**2 - (x / scale) ** 2).sum(axis=-1) - dim * np.log(scale)
+
+    found = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        reference, proposed = scale * rng.normal(size=(4, 2500, dim)), rng.normal(size=(1000, dim))
+        found.append(kl_to_reference(log_ratio(reference), log_ratio(proposed)))
+    spread = np.std([one.value for one in found], ddof=1)
+    assert 0.7 < np.median([one.mcse for one in found]) / spread < 1.5
+
+
 def test_zero_density_at_a_reference_draw_is_infinite():
     at_reference = np.zeros((1, 10))
     at_reference[0, 3] = np.inf

@@ -245,7 +245,7 @@ EVALUATE_MANY = """
 import contextlib, sys
 import bridgestan, numpy, psutil
 library, data = sys.argv[1:]
-for _ in range(6):
+for _ in range(9):
     for _ in range(1000):
         model = bridgestan.StanModel(library, data, warn=False)
         model.log_density_hessian(numpy.zeros(4))
@@ -260,6 +260,6 @@ def test_memory_stays(mixture):
     argv = [sys.executable, "-c", EVALUATE_MANY, mixture.lib_path, str(MIXTURE_DATA)]
     answer = subprocess.run(argv, capture_output=True, text=True, check=True)
     rss = [int(line) for line in answer.stdout.split()]
-    # The first rounds fill caches; then a message or generator left behind each time would add 0.6 MB,
-    # a model 4 MB (measured).
-    assert rss[-1] - rss[2] < 0.4e6
+    # The first rounds fill caches, and the allocator takes a step of a megabyte now and then. What is left
+    # behind grows in every round: a message or generator each time by .2 MB, a model by 1.3 (measured).
+    assert np.median(np.diff(rss[2:])) < 0.1e6
