@@ -101,7 +101,8 @@ class MixtureVi(Method):
                 if k_hat < accepted_pareto_k(len(raw)):
                     words = (
                         f"; refined in {refined.rounds + refined.evened} rounds by {refined.gain:.3f} nats "
-                        f"of KL(p || q){', weights evened' if refined.evened else ''}, "
+                        f"of KL(p || q){', weights evened' if refined.evened else ''}"
+                        f"{f', {refined.added} t distributions added' if refined.added else ''}, "
                         f"k-hat {k_hat:.2f}, efficiency {refined.efficiency:.2f}"
                     )
                     chosen = resample(log_weight, self.draws, rng)

@@ -17,6 +17,8 @@ exp(-D_2) is their efficiency. Its gradient is that of a weighted log likelihood
 (Akyildiz and Miguez 2021, Statistics and Computing 31, minimise it). The maximum of that likelihood
 overshoots, by as much as there is to go: for Gaussians of variance v against 1 the next precision is 2 - 1/v.
 Half of the weight on the proposal's own draws makes it arrive.
+
+What no component reaches then gets components of its own (``pipeline.variational.incremental``).
 """
 
 from collections.abc import Callable
@@ -28,6 +30,7 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from pipeline.importance import smoothed
+from pipeline.variational.incremental import with_largest
 from pipeline.variational.mixture import Mixture
 from pipeline.variational.student import StudentMixture
 
@@ -36,11 +39,12 @@ TAIL_FREEDOM = 5.0  # of the tail, which begins
 TAIL_SCALE = 1.5  # so many times as wide as the core
 TAIL_SHARE = 0.3  # with this share of the Gaussian's weight
 DRAWS = 1000  # a component and round
-LAST_DRAWS = 4000  # the same of the last round: squared weights are fewer
+LAST_DRAWS = 4000  # the same of the last round, and a Gaussian of those that add: squared weights are fewer
+ADDING_ROUNDS = 3  # each adds at most as many t distributions as there were Gaussians
 MAX_ROUNDS = 5
 MAX_STEPS = 50  # of expectation maximisation a round
 STEP_TOLERANCE = 1e-4  # nats of the weighted log likelihood that a step must gain to be followed by another
-MIN_KEPT = 0.95  # share of the efficiency that the last round must leave
+MIN_KEPT = 0.95  # share of the efficiency that the last round, or what was added, must leave
 NEEDED_EACH = 5  # effective draws of a component for each of its dimensions
 MAX_K_HAT = 1.0  # from there on not even the weights' mean exists, which is what a round maximises
 MAX_LAST_K_HAT = 0.7  # the second moment ends at .5, but a k-hat of a thousand draws is off by .1 to .2
@@ -57,6 +61,7 @@ class Refined:
         rounds: that lowered KL(p || q); with none, cores and tails stand in for the Gaussians.
         gain: of KL(p || q) in nats over these, each round's on draws of its own, the last one's included.
         evened: whether the last round, for the variance of the weights, was one for the better.
+        added: number of t distributions added where weights were largest.
         efficiency: effective share of its draws, weighted.
         k_hat: of their weights.
         reason: why there was no further round.
@@ -66,6 +71,7 @@ class Refined:
     rounds: int
     gain: float
     evened: bool
+    added: int
     efficiency: float
     k_hat: float
     reason: str
@@ -86,11 +92,11 @@ class _Weighted(NamedTuple):
 
 
 def refine(log_p: LogDensity, start: Mixture, *, is_full_rank: bool, seed: int) -> Refined:
-    """Refine a mixture while fresh draws say that it comes nearer to the target, then even its weights.
+    """Refine a mixture while fresh draws say that it comes nearer, even its weights, and add to it.
 
     Every proposal is judged on draws that no step has seen, which then serve the next round. A round is the
     last of its kind where it gains less than twice the gain's Monte Carlo error, and counts only where it
-    gains at all. What evens the weights counts where it costs no efficiency to speak of.
+    gains at all. What evens the weights, or is added, counts where it costs no efficiency to speak of.
 
     Args:
         log_p: the target's log density, minus infinity where it rejects.
@@ -101,13 +107,20 @@ def refine(log_p: LogDensity, start: Mixture, *, is_full_rank: bool, seed: int) 
     best = _nearest(log_p, start, is_full_rank, seed)
     if best.mixture is None or not best.k_hat < MAX_LAST_K_HAT:
         return best
-    drawn = _weighted(log_p, best.mixture, LAST_DRAWS, np.random.default_rng([seed, 4, 0]))
+    return _added(log_p, _evened(log_p, best, is_full_rank, seed), len(start.mean), is_full_rank, seed)
+
+
+def _evened(log_p: LogDensity, best: Refined, is_full_rank: bool, seed: int) -> Refined:
+    """Take the last round, for the variance of the weights."""
+    assert best.mixture is not None
+    n_draws = LAST_DRAWS * len(best.mixture.mean)
+    drawn = _weighted(log_p, best.mixture, n_draws, np.random.default_rng([seed, 4, 0]))
     squared = drawn.weight**2 / (drawn.weight**2).sum()
     halfway = (squared + 1 / len(squared)) / 2
     found = maximised(best.mixture, drawn.x[None], halfway, is_full_rank=is_full_rank)
     if found is None:
         return best
-    fresh = _weighted(log_p, found, LAST_DRAWS, np.random.default_rng([seed, 4, 1]))
+    fresh = _weighted(log_p, found, n_draws, np.random.default_rng([seed, 4, 1]))
     if not (fresh.k_hat < MAX_LAST_K_HAT and fresh.efficiency > MIN_KEPT * drawn.efficiency):
         return best
     return replace(
@@ -120,12 +133,39 @@ def refine(log_p: LogDensity, start: Mixture, *, is_full_rank: bool, seed: int) 
     )
 
 
+def _added(log_p: LogDensity, best: Refined, n_gaussians: int, is_full_rank: bool, seed: int) -> Refined:
+    """Add t distributions where weights are largest."""
+    assert best.mixture is not None
+    proposal, n_draws = best.mixture, LAST_DRAWS * n_gaussians
+    for number in range(ADDING_ROUNDS):
+        x = proposal.stratified(n_draws, np.random.default_rng([seed, 5, number]))
+        log_weight = log_p(x) - proposal.log_density(x)
+        weight = np.exp(log_weight - logsumexp(log_weight)) * n_draws
+        proposal = with_largest(proposal, x, weight, at_most=n_gaussians, is_full_rank=is_full_rank)
+    before, after = (
+        _weighted(log_p, mixture, n_draws, np.random.default_rng([seed, 5, ADDING_ROUNDS + i]))
+        for i, mixture in enumerate((best.mixture, proposal))
+    )
+    if not (after.k_hat < MAX_LAST_K_HAT and after.efficiency > MIN_KEPT * before.efficiency):
+        return best
+    return replace(
+        best,
+        mixture=proposal,
+        gain=best.gain + _gain(after, best.mixture)[0],
+        added=len(proposal.mean) - len(best.mixture.mean),
+        efficiency=after.efficiency,
+        k_hat=after.k_hat,
+    )
+
+
 def _nearest(log_p: LogDensity, start: Mixture, is_full_rank: bool, seed: int) -> Refined:
     """Lower KL(p || q), round after round."""
     proposal = cores_and_tails(start)
-    best = Refined(None, 0, 0.0, False, np.nan, np.nan, "the last round")
+    best = Refined(None, 0, 0.0, False, 0, np.nan, np.nan, "the last round")
     for number in range(MAX_ROUNDS + 1):
-        drawn = _weighted(log_p, proposal, DRAWS, np.random.default_rng([seed, 3, number]))
+        drawn = _weighted(
+            log_p, proposal, DRAWS * len(proposal.mean), np.random.default_rng([seed, 3, number])
+        )
         if not drawn.k_hat < MAX_K_HAT:
             return replace(best, reason=f"k-hat {drawn.k_hat:.2f}")
         gain, error = (0.0, 0.0) if best.mixture is None else _gain(drawn, best.mixture)
@@ -159,9 +199,9 @@ def cores_and_tails(mixture: Mixture) -> StudentMixture:
 
 
 def _weighted(
-    log_p: LogDensity, proposal: StudentMixture, draws_each: int, rng: np.random.Generator
+    log_p: LogDensity, proposal: StudentMixture, n_draws: int, rng: np.random.Generator
 ) -> _Weighted:
-    x = proposal.stratified(draws_each * len(proposal.mean), rng)
+    x = proposal.stratified(n_draws, rng)
     log_q = proposal.log_density(x)
     log_weight, k_hat = smoothed(log_p(x) - log_q)
     return _Weighted(x, log_q, np.exp(log_weight), k_hat)

@@ -211,6 +211,7 @@ def test_a_component_with_too_few_effective_draws_stays_and_the_others_move(monk
 
 def test_the_last_round_evens_the_weights(monkeypatch):
     """On average over seeds, by draws that no round has seen."""
+    monkeypatch.setattr(module, "ADDING_ROUNDS", 0)
     seeds = range(1, 7)
     evened = [refine(log_gammas, BEST_BOUND, is_full_rank=True, seed=seed) for seed in seeds]
     monkeypatch.setattr(module, "MAX_LAST_K_HAT", -np.inf)
