@@ -1,4 +1,4 @@
-"""Runs of exchangeable scenarios: relabelled by one mechanism, references with all copies of modes."""
+"""Runs of exchangeable scenarios: relabelled by one mechanism, and copies of points under all labels."""
 
 import numpy as np
 from jaxtyping import Float
@@ -9,6 +9,7 @@ from pipeline.methods.base import Task
 from pipeline.posterior import Posterior
 
 MAX_SHOWN = 50  # observations whose co-clustering is kept: a matrix of all would dwarf the draws
+MAX_COPIES = 24  # of four components: what goes through all of them takes no more
 _KINDS = {"mixture": "membership", "hmm": "smoothing"}
 
 
@@ -51,6 +52,31 @@ def with_all_copies(task: Task, reference: Posterior) -> Float[np.ndarray, "draw
     permutations = cycle[np.arange(n_chains * n_draws) % len(cycle)].reshape(n_chains, n_draws, -1)
     flat = task.model.flatten(permute(reference.parameters, task.scenario.label_axes, permutations))
     return task.model.unconstrain(flat.reshape(n_chains * n_draws, -1))
+
+
+class Copies:
+    """All permutations of the labels of points in Stan's unconstrained space; one where labels are known.
+
+    Permuted in constrained space, where copies are alike. The stretch of the way back is the same for all:
+    it is a product over the entries of a parameter, or over those of simplexes.
+    """
+
+    def __init__(self, task: Task):
+        self._model, self._axes = task.model, task.scenario.label_axes
+        self._all = all_permutations(task.scenario.n_components) if self._axes else np.zeros((1, 0), int)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def of(self, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, "copy draw dim"]:
+        """Return every point under every permutation, the identity first."""
+        out = np.repeat(x[None], len(self), axis=0)
+        if self._axes:
+            parameters = self._model.by_name(self._model.constrain(x))
+            for i, order in enumerate(self._all[1:], start=1):
+                permuted = permute(parameters, self._axes, np.tile(order, (len(x), 1)))
+                out[i] = self._model.unconstrain(self._model.flatten(permuted))
+        return out
 
 
 def _shown(y: Float[np.ndarray, " obs"], *, in_time: bool) -> np.ndarray:

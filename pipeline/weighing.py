@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import logsumexp
 
 from pipeline.certificates import MIN_ESS_WEIGHTS
-from pipeline.labels.permuting import all_permutations, permute
+from pipeline.exchangeable import MAX_COPIES, Copies
 from pipeline.methods.base import Task
 from pipeline.pareto_k import MAX_PARETO_K
 from pipeline.seeds import derive_seed
@@ -41,7 +41,6 @@ MAX_STEPS = 10  # of expectation maximisation a round; the next one has draws of
 TRIES = (20_000, 40_000)  # final draws; the second try, after further rounds, where weights are too uneven
 FREEDOM = 6.0  # tails heavier than those of any posterior here, light enough for a dozen dimensions
 NEAR = 9.0  # squared standard deviations a dimension within which two maxima are on one ridge
-MAX_COPIES = 24  # of four components; each draw's density is a mean over so many
 
 
 @dataclass(frozen=True)
@@ -88,31 +87,6 @@ class Mode:
         """Return minus twice the Gaussian's log density, up to a constant that all modes share."""
         z = np.linalg.solve(self.chol, (x - self.at).reshape(-1, len(self.at)).T)
         return ((z**2).sum(axis=0) + 2 * np.log(np.diag(self.chol)).sum()).reshape(x.shape[:-1])
-
-
-class Copies:
-    """All permutations of the labels of points in Stan's unconstrained space; one where labels are known.
-
-    Permuted in constrained space, where copies are alike. The stretch of the way back is the same for all:
-    it is a product over the entries of a parameter, or over those of simplexes.
-    """
-
-    def __init__(self, task: Task):
-        self._model, self._axes = task.model, task.scenario.label_axes
-        self._all = all_permutations(task.scenario.n_components) if self._axes else np.zeros((1, 0), int)
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def of(self, x: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, "copy draw dim"]:
-        """Return every point under every permutation, the identity first."""
-        out = np.repeat(x[None], len(self), axis=0)
-        if self._axes:
-            parameters = self._model.by_name(self._model.constrain(x))
-            for i, order in enumerate(self._all[1:], start=1):
-                permuted = permute(parameters, self._axes, np.tile(order, (len(x), 1)))
-                out[i] = self._model.unconstrain(self._model.flatten(permuted))
-        return out
 
 
 def weigh(task: Task, x: Float[np.ndarray, "draw dim"]) -> Weighed | None:

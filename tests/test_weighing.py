@@ -8,10 +8,11 @@ import pytest
 from scipy.special import logsumexp
 
 from pipeline import weighing
+from pipeline.exchangeable import Copies
 from pipeline.methods.base import Task
 from pipeline.scenarios import get_scenario
 from pipeline.stan.model import BoundModel
-from pipeline.weighing import Copies, search_modes, weigh
+from pipeline.weighing import search_modes, weigh
 
 
 class FakeModel:

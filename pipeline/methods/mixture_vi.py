@@ -25,7 +25,7 @@ class MixtureVi(Method):
     """A mixture of M Gaussians that maximises the evidence lower bound (Bishop et al. 1998), then refined.
 
     The bound holds the mixture's exact log density, stratified over components, which begin at Pathfinder's
-    paths. How the optimisation ends is said in ``pipeline.variational.optimise``. The mixture then becomes
+    paths and, where labels are exchangeable, at their copies under the other labels. How the optimisation ends is said in ``pipeline.variational.optimise``. The mixture then becomes
     one of t distributions that serves importance sampling (``pipeline.variational.refine``): as with
     Pathfinder, the draws handed over are resampled by Pareto-smoothed weights, and the density is that of
     the proposals. Where the weights cannot be trusted, draws and density are those of the best bound.
@@ -57,14 +57,16 @@ class MixtureVi(Method):
         """Find starts, maximise the bound, refine, draw."""
         import pipeline.variational.refine  # noqa: F401  brings ArviZ, before the clock starts
         from pipeline.variational.optimise import maximise
-        from pipeline.variational.starts import ends_of_paths, starting_mixture
+        from pipeline.variational.starts import ends_of_paths, relabelled, starting_mixture
         from pipeline.variational.target import StanTarget
 
         is_full_rank = self.rank == "full"
         with Stopwatch() as watch:
             target = StanTarget(task.model, task.cores)
             paths = ends_of_paths(task, max(4, PATHS_EACH * self.components), self.timeout_s)
-            start = starting_mixture(target, paths, self.components, is_full_rank, task.seed)
+            start = starting_mixture(
+                target, paths, self.components, is_full_rank, task.seed, lambda path: relabelled(task, path)
+            )
             found = maximise(target, start, is_full_rank=is_full_rank, seed=task.seed)
             if not found.converged:
                 raise MethodFailed(
