@@ -25,10 +25,11 @@ class MixtureVi(Method):
     """A mixture of M Gaussians that maximises the evidence lower bound (Bishop et al. 1998), then refined.
 
     The bound holds the mixture's exact log density, stratified over components, which begin at Pathfinder's
-    paths and, where labels are exchangeable, at their copies under the other labels. How the optimisation ends is said in ``pipeline.variational.optimise``. The mixture then becomes
-    one of t distributions that serves importance sampling (``pipeline.variational.refine``): as with
-    Pathfinder, the draws handed over are resampled by Pareto-smoothed weights, and the density is that of
-    the proposals. Where the weights cannot be trusted, draws and density are those of the best bound.
+    paths and, where labels are exchangeable, at their copies under the other labels. How the optimisation
+    ends is said in ``pipeline.variational.optimise``. The mixture then becomes one of t distributions that
+    serves importance sampling (``pipeline.variational.refine``): as with Pathfinder, the draws handed over
+    are resampled by Pareto-smoothed weights, and the density is that of the proposals. Where the weights
+    cannot be trusted, draws and density are those of the best bound.
 
     Attributes:
         components: M.
