@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.stats import f as fisher_f
 
 N_RESAMPLES = 200
-DISAGREEMENT = 0.99  # quantile of F for chains that agree: beyond it chains are resampled, not batches
+DISAGREEMENT = 0.99  # quantile of F for chains that agree: beyond it the error is that between chains
 
 Score = Callable[[Float[np.ndarray, "replicate row column"]], Float[np.ndarray, " replicate"]]
 
@@ -21,7 +21,8 @@ def batch_variance(
     """Return the variance of a score of the batches' mean, by resampling whole batches.
 
     Chains that sit in different places agree within themselves, and batches say nothing of how far apart they
-    are. Where chains differ by more than their batches let expect, whole chains are resampled instead.
+    are. Where chains differ by more than their batches let expect, the variance is that between chains, by
+    the jackknife: to resample so few would now and then leave nothing but the worst one.
 
     Args:
         batches: one matrix a batch.
@@ -32,9 +33,10 @@ def batch_variance(
     n = len(batches)
     if n < 2:
         return np.nan
-    if 1 < chains < n and n % chains == 0 and _disagree(batches, score, chains):
-        batches = batches.reshape(chains, n // chains, *batches.shape[1:]).mean(axis=1)
-        n = chains
+    if 1 < chains < n and n % chains == 0:
+        between = _between_chains(batches, score, chains)
+        if between is not None:
+            return between
     weights = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES) / n
     return float(np.var(_of_means(batches, weights, score), ddof=1)) * n / (n - 1)
 
@@ -52,12 +54,18 @@ def _of_means(
     )
 
 
-def _disagree(batches: Float[np.ndarray, "batch row column"], score: Score, chains: int) -> bool:
-    """Return whether an analysis of variance of the score's jackknife values tells the chains apart."""
+def _between_chains(
+    batches: Float[np.ndarray, "batch row column"], score: Score, chains: int
+) -> float | None:
+    """Return the variance between chains; None where an analysis of variance does not tell them apart.
+
+    Both are of the score without one batch, which is linear in that batch where there are many.
+    """
     n = len(batches)
-    each = n // chains
     without_one = (1 - np.eye(n)) / (n - 1)
-    values = _of_means(batches, without_one, score).reshape(chains, each)
-    between = each * float(np.var(values.mean(axis=1), ddof=1))
+    values = _of_means(batches, without_one, score).reshape(chains, n // chains)
+    of_means = float(np.var(values.mean(axis=1), ddof=1))
     within = float(np.mean(np.var(values, axis=1, ddof=1)))
-    return between > float(fisher_f.ppf(DISAGREEMENT, chains - 1, n - chains)) * within
+    limit = float(fisher_f.ppf(DISAGREEMENT, chains - 1, n - chains))
+    # (n - 1) times a value is the batch's own, up to its sign and a constant.
+    return (n - 1) ** 2 * of_means / chains if n // chains * of_means > limit * within else None
