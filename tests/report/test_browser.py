@@ -245,7 +245,7 @@ def test_tables_can_be_sorted_and_read_on_a_phone(phone: Shown):
     labels = first.locator("td").evaluate_all(
         "(all) => all.map((c) => getComputedStyle(c, '::before').content)"
     )
-    assert any("Floor" in label for label in labels)
+    assert any("Mean floor" in label for label in labels)
     assert phone.messages[1:] == []
 
 
