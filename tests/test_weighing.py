@@ -80,6 +80,15 @@ def exchangeable(modes, shares, sd):
     return a_task(centres, twice, np.repeat(sd, 2), n_components=2, starts=tuple(modes))
 
 
+def bound(name, built_model, tmp_path):
+    """One of the suite's scenarios, with its Stan program."""
+    scenario = get_scenario(name, {"n_times": 20} if name.startswith("hmm") else {})
+    (data,) = scenario.data_sets([1])
+    built = built_model(scenario.stan_file)
+    model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, tmp_path)
+    return Task(scenario, data, model, seed=1, cores=1)
+
+
 def chains_in(mode, sd, n=2000):
     return np.array(mode) + sd * np.random.default_rng(3).standard_normal((n, len(mode)))
 
@@ -160,11 +169,8 @@ def test_too_many_copies_are_left(monkeypatch):
 @pytest.mark.parametrize("name", ["gmm-exchangeable", "gmm-multivariate", "hmm-exchangeable"])
 def test_permuting_labels_keeps_volumes(name, built_model, tmp_path):
     """So that the density of a permuted point needs no Jacobian."""
-    scenario = get_scenario(name, {"n_times": 20} if name.startswith("hmm") else {})
-    (data,) = scenario.data_sets([1])
-    built = built_model(scenario.stan_file)
-    model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, tmp_path)
-    task = Task(scenario, data, model, seed=1, cores=1)
+    task = bound(name, built_model, tmp_path)
+    model = task.model
     x = np.random.default_rng(1).standard_normal((5, model.dim))
     copies = Copies(task).of(x)
     np.testing.assert_array_equal(copies[0], x)

@@ -23,7 +23,7 @@ What no component reaches then gets components of its own (``pipeline.variationa
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -121,16 +121,7 @@ def _evened(log_p: LogDensity, best: Refined, is_full_rank: bool, seed: int) -> 
     if found is None:
         return best
     fresh = _weighted(log_p, found, n_draws, np.random.default_rng([seed, 4, 1]))
-    if not (fresh.k_hat < MAX_LAST_K_HAT and fresh.efficiency > MIN_KEPT * drawn.efficiency):
-        return best
-    return replace(
-        best,
-        mixture=found,
-        gain=best.gain + _gain(fresh, best.mixture)[0],
-        evened=True,
-        efficiency=fresh.efficiency,
-        k_hat=fresh.k_hat,
-    )
+    return _where_efficient(best, found, drawn, fresh, evened=True)
 
 
 def _added(log_p: LogDensity, best: Refined, n_gaussians: int, is_full_rank: bool, seed: int) -> Refined:
@@ -142,19 +133,30 @@ def _added(log_p: LogDensity, best: Refined, n_gaussians: int, is_full_rank: boo
         log_weight = log_p(x) - proposal.log_density(x)
         weight = np.exp(log_weight - logsumexp(log_weight)) * n_draws
         proposal = with_largest(proposal, x, weight, at_most=n_gaussians, is_full_rank=is_full_rank)
+    if proposal is best.mixture:
+        return best
     before, after = (
         _weighted(log_p, mixture, n_draws, np.random.default_rng([seed, 5, ADDING_ROUNDS + i]))
         for i, mixture in enumerate((best.mixture, proposal))
     )
+    added = len(proposal.mean) - len(best.mixture.mean)
+    return _where_efficient(best, proposal, before, after, added=added)
+
+
+def _where_efficient(
+    best: Refined, found: StudentMixture, before: _Weighted, after: _Weighted, **changes: Any
+) -> Refined:
+    """Return what was found, with these changes, where draws from it say that it costs no efficiency."""
+    assert best.mixture is not None
     if not (after.k_hat < MAX_LAST_K_HAT and after.efficiency > MIN_KEPT * before.efficiency):
         return best
     return replace(
         best,
-        mixture=proposal,
+        mixture=found,
         gain=best.gain + _gain(after, best.mixture)[0],
-        added=len(proposal.mean) - len(best.mixture.mean),
         efficiency=after.efficiency,
         k_hat=after.k_hat,
+        **changes,
     )
 
 

@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.exchangeable import Copies
-from pipeline.methods.base import Task
-from pipeline.scenarios import get_scenario
 from pipeline.stan.gaussian import Gaussian
-from pipeline.stan.model import BoundModel
 from pipeline.variational.starts import relabelled, starting_mixture
 from pipeline.variational.target import Evaluation
-from tests.test_weighing import a_task, exchangeable
+from tests.test_weighing import a_task, bound, exchangeable
 
 PATH = Gaussian(np.array([-3.0, 3.0]), np.diag([1.0, 2.0]))
 
@@ -53,15 +50,11 @@ def test_known_labels_have_no_copies():
 @pytest.mark.parametrize("name", ["gmm-exchangeable", "hmm-exchangeable"])
 def test_a_copy_has_the_density_of_what_it_copies(name, built_model, tmp_path):
     """At permuted points, as far as the permutation is linear."""
-    scenario = get_scenario(name, {"n_times": 20} if name.startswith("hmm") else {})
-    (data,) = scenario.data_sets([1])
-    built = built_model(scenario.stan_file)
-    model = BoundModel(built, scenario.stan_data(data), scenario.parameter_shapes, tmp_path)
-    task = Task(scenario, data, model, seed=1, cores=1)
-    rng = np.random.default_rng(2)
-    mean = 0.5 * rng.standard_normal(model.dim)
-    factor = np.tril(rng.standard_normal((model.dim, model.dim))) + 5 * np.eye(model.dim)
+    task = bound(name, built_model, tmp_path)
+    dim, rng = task.model.dim, np.random.default_rng(2)
+    mean = 0.5 * rng.standard_normal(dim)
+    factor = np.tril(rng.standard_normal((dim, dim))) + 5 * np.eye(dim)
     path = Gaussian(mean, factor / 1e-3)
-    x = mean + 1e-3 * rng.standard_normal((6, model.dim)) / 5
+    x = mean + 1e-3 * rng.standard_normal((6, dim)) / 5
     for copy, at in zip(relabelled(task, path), Copies(task).of(x)[1:], strict=True):
         np.testing.assert_allclose(copy.log_density(at), path.log_density(x), atol=0.01)
