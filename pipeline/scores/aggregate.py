@@ -89,7 +89,8 @@ def summarise(
     spread = n >= _MIN_DATA_SETS
     # The floor's own Monte Carlo error is not stored; near the floor it is the method's.
     floor_se = floor_slope * _standard_error(by_floor) if spread else monte_carlo
-    paired = slope * by_value - floor_slope * by_floor
+    with np.errstate(invalid="ignore"):  # of infinite values, which have no error
+        paired = slope * by_value - floor_slope * by_floor
     excess_se = _standard_error(paired) if spread else math.sqrt(2) * monte_carlo
     with_floor = metric.baseline != "none"
     noise = floor - metric.ideal

@@ -278,4 +278,6 @@ def _step(
         apart = x - mean[k]
         scale = (pull[k][:, None] * apart).T @ apart / total[k]
         chol[k] = np.linalg.cholesky(scale if is_full_rank else scale * np.eye(dim))
-    return StudentMixture(np.log(total / total.sum()), mean, chol, freedom)
+    with np.errstate(divide="ignore"):  # of a component that no draw with any weight is near
+        log_weight = np.log(total / total.sum())
+    return StudentMixture(log_weight, mean, chol, freedom)

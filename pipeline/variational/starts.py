@@ -27,7 +27,8 @@ def ends_of_paths(task: Task, n_paths: int, timeout_s: float) -> list[Gaussian]:
 def relabelled(task: Task, path: Gaussian) -> list[Gaussian]:
     """Return a Gaussian's copies under the other labellings, to first order; none where labels are known.
 
-    By symmetry they are as good. Which copy a path ends in is chance, and many paths miss some.
+    By symmetry they are as good. Which copy a path ends in is chance, and many paths miss some. A copy beside
+    which the parameters overflow, as at the end of a path that ran away, is left out.
     """
     copies = Copies(task)
     if len(copies) > MAX_COPIES:
@@ -38,7 +39,9 @@ def relabelled(task: Task, path: Gaussian) -> list[Gaussian]:
     found = []
     for centre, *around in everywhere[1:]:
         factor = (np.stack(around[:dim]) - np.stack(around[dim:])) / (2 * STEP)
-        found.append(Gaussian(centre, np.linalg.cholesky(np.linalg.inv(factor.T @ factor))))
+        precision = factor.T @ factor
+        if np.isfinite(precision).all() and np.linalg.cond(precision) < 1 / np.finfo(float).eps:
+            found.append(Gaussian(centre, np.linalg.cholesky(np.linalg.inv(precision))))
     return found
 
 

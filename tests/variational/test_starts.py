@@ -58,3 +58,14 @@ def test_a_copy_has_the_density_of_what_it_copies(name, built_model, tmp_path):
     x = mean + 1e-3 * rng.standard_normal((6, dim)) / 5
     for copy, at in zip(relabelled(task, path), Copies(task).of(x)[1:], strict=True):
         np.testing.assert_allclose(copy.log_density(at), path.log_density(x), atol=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("far", [50.0, 800.0])
+@pytest.mark.parametrize("name", ["gmm-exchangeable", "hmm-exchangeable"])
+def test_where_parameters_overflow_a_path_has_no_copies(name, far, built_model, tmp_path):
+    task = bound(name, built_model, tmp_path)
+    copies = relabelled(task, Gaussian(np.full(task.model.dim, far), np.eye(task.model.dim)))
+    assert all(np.isfinite(copy.covariance()).all() for copy in copies)
+    assert far < 800 or not copies
