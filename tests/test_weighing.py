@@ -23,7 +23,7 @@ class FakeModel:
         self.dim = self._centres.shape[1]
         self.bridge = SimpleNamespace(log_density_gradient=self._gradient, log_density_hessian=self._hessian)
 
-    def log_density(self, x):
+    def log_density(self, x, threads=1):
         return logsumexp(self._each(x), axis=-1)
 
     def _each(self, x):

@@ -224,7 +224,7 @@ def _link(
     # Only the C functions are visible, so that two programs in one process share nothing by accident, and
     # they call their own library's functions also where another's are visible to all (RTLD_GLOBAL).
     if sys.platform == "darwin":
-        shared = ["-shared", "-Wl,-exported_symbol,_bs_*"]
+        shared = ["-shared", "-Wl,-exported_symbol,_bs_*", "-Wl,-exported_symbol,_latentbench_*"]
     else:
         shared = ["-shared", f"-Wl,--version-script={EXPORTS}", "-Wl,-Bsymbolic-functions"]
     commands = {

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.errors import UserError
+from pipeline.stan.batched import log_densities
 from pipeline.stan.build import Built
 
 # CmdStanPy tells of each program's start and end; the workflow has its own log.
@@ -97,12 +98,13 @@ class BoundModel:
             parts.append(reversed_shape.reshape(*values.shape[:n_batch], -1))
         return np.concatenate(parts, axis=-1)
 
-    def log_density(self, unconstrained: Float[np.ndarray, "*batch dim"]) -> Float[np.ndarray, "*batch"]:
+    def log_density(
+        self, unconstrained: Float[np.ndarray, "*batch dim"], threads: int = 1
+    ) -> Float[np.ndarray, "*batch"]:
         """Return the log target with the Jacobian and all constants; -inf where the program rejects."""
-        rows = np.ascontiguousarray(unconstrained.reshape(-1, unconstrained.shape[-1]))
-        return np.array([self._log_density_or_minus_inf(row) for row in rows]).reshape(
-            unconstrained.shape[:-1]
-        )
+        log_p = log_densities(self.bridge, unconstrained.reshape(-1, unconstrained.shape[-1]), threads)
+        log_p[np.isnan(log_p)] = -np.inf  # Stan's algorithms take NaN for a rejection too
+        return log_p.reshape(unconstrained.shape[:-1])
 
     def log_jacobian(self, unconstrained: Float[np.ndarray, "draw dim"]) -> Float[np.ndarray, " draw"]:
         """Return the log determinant of constraining, the difference of the target with and without it."""
@@ -111,13 +113,6 @@ class BoundModel:
             [self.bridge.log_density(row, jacobian=jacobian) for jacobian in (True, False)] for row in rows
         ]
         return -np.diff(np.array(both), axis=1)[:, 0]
-
-    def _log_density_or_minus_inf(self, row: Float[np.ndarray, " dim"]) -> float:
-        try:
-            value = self.bridge.log_density(row, propto=False)
-        except RuntimeError:
-            return -np.inf
-        return -np.inf if np.isnan(value) else value  # Stan's algorithms take NaN for a rejection too
 
 
 def _flat_names(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:

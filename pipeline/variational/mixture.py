@@ -54,7 +54,7 @@ class Mixture:
             2 * np.pi
         )
         log_joint = (self.log_weight + log_norm)[:, None] - 0.5 * np.einsum("kni,kni->kn", z, z)
-        return Joint(log_joint, z, z @ inverse)
+        return Joint(log_joint, z, inverse)
 
 
 class Joint(NamedTuple):
@@ -63,12 +63,17 @@ class Joint(NamedTuple):
     Attributes:
         log_joint: log pi_k N_k(x_n).
         z: L_k^-1 (x_n - mu_k).
-        slope: L_k'^-1 z, minus the gradient of log N_k at x_n.
+        inverse: L_k^-1.
     """
 
     log_joint: Float[np.ndarray, "component point"]
     z: Float[np.ndarray, "component point dim"]
-    slope: Float[np.ndarray, "component point dim"]
+    inverse: Float[np.ndarray, "component dim dim"]
+
+    @property
+    def slope(self) -> Float[np.ndarray, "component point dim"]:
+        """Return L_k'^-1 z, minus the gradient of log N_k at x_n."""
+        return self.z @ self.inverse
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,7 @@ def elbo_gradient(
     """
     count, draws, _ = noise.shape
     joint = mixture.joint(x)
+    slope = joint.slope
     log_q = logsumexp(joint.log_joint, axis=0)
     share = np.exp(joint.log_joint - log_q)  # responsibility of k at point n
     weight = np.exp(mixture.log_weight)
@@ -149,14 +155,15 @@ def elbo_gradient(
 
     each = np.repeat(weight / draws, draws)  # of every point in the average
     # Moving points: the gradient of log p - log q at x.
-    pull = each[:, None] * (target.gradient + np.einsum("kn,kni->ni", share, joint.slope))
+    pull = each[:, None] * (target.gradient + np.einsum("kn,kni->ni", share, slope))
     pull = pull.reshape(count, draws, -1)
     mean = pull.sum(1)
     chol = np.einsum("msi,msj->mij", pull, noise)
     # Fixed points: log q by the parameters of each component.
     held = each * share
-    mean -= np.einsum("kn,kni->ki", held, joint.slope)
-    chol -= np.einsum("kn,kni,knj->kij", held, joint.slope, joint.z)
+    held_slope = (held[..., None] * slope).swapaxes(1, 2)
+    mean -= held_slope.sum(2)
+    chol -= held_slope @ joint.z
     diagonal = np.arange(family.dim)
     chol[:, diagonal, diagonal] += held.sum(1)[:, None] / np.diagonal(mixture.chol, axis1=1, axis2=2)
     logits = weight * (by_component - value) - (held.sum(1) - weight)

@@ -6,6 +6,7 @@ Its maximum flatters itself, the less the more draws there are; so the bound is 
 number of draws grows until that reading no longer does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ class Optimum:
         gain_mcse: its Monte Carlo standard error, on common draws.
         draws: a component at the last level.
         evaluations: of the bound in all.
-        converged: whether the gain fell below the tolerance or twice its own error.
+        converged: whether the gain, from the second level on, fell below the tolerance or twice its error.
     """
 
     mixture: Mixture
@@ -49,7 +50,9 @@ class Optimum:
     converged: bool
 
 
-def maximise(target: Target, start: Mixture, *, is_full_rank: bool, seed: int) -> Optimum:
+def maximise(
+    target: Target, start: Mixture, *, is_full_rank: bool, seed: int, levels: Sequence[int] = DRAWS
+) -> Optimum:
     """Fit a mixture, beginning with ``start``.
 
     Args:
@@ -57,12 +60,13 @@ def maximise(target: Target, start: Mixture, *, is_full_rank: bool, seed: int) -
         start: components and weights to begin with.
         is_full_rank: whether components have full covariance matrices.
         seed: of the draws.
+        levels: numbers of draws a component; one of them tells nothing of convergence.
     """
     family = Family(len(start.mean), target.dim, is_full_rank)
     check = np.random.default_rng(seed).standard_normal((family.n_components, CHECK_DRAWS, family.dim))
     mixture, read = start, _read(target, start, check)
     evaluations, draws, gain, gain_mcse, converged = 0, 0, np.inf, np.nan, False
-    for level, draws in enumerate(DRAWS):
+    for level, draws in enumerate(levels):
         noise = _quasi_normal(family, draws, seed + 1 + level)
         mixture, used = _climb(target, family, mixture, noise)
         evaluations += used
