@@ -21,6 +21,14 @@ from pipeline.scenarios.base import Scenario
 from pipeline.settings import construct, did_you_mean
 
 SCHEMA_FILE = CHECKOUT / "config" / "schema.yaml"
+_TYPES = {
+    "object": "a block of keys, such as `nuts: {}` under `methods:`",
+    "array": "a list",
+    "string": "a text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+}
 BELIEF_NETWORKS = 5000  # as many as Bishop et al. (1998) took
 SHARD_SIZE = 250  # data sets; references of so many, relabelled ones even, stay under 4 GB in one job
 
@@ -205,9 +213,15 @@ def _describe(error: jsonschema.ValidationError, files: list[Path]) -> str:
         unknown = next(key for key in error.instance if key not in allowed)
         path.append(str(unknown))
         text = f"no such key.{did_you_mean(str(unknown), allowed)} Allowed: {', '.join(allowed)}."
+    elif error.validator == "type":
+        text = f"found {_shown(error.instance)}; it must be {_TYPES[str(error.validator_value)]}."
     else:
         text = f"{error.message}."
     return f"{_place(path, files)}{'.'.join(path) or 'configuration'}: {text}"
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else repr(value)
 
 
 def _place(path: list[str], files: list[Path]) -> str:

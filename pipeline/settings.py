@@ -16,13 +16,14 @@ def did_you_mean(found: str, allowed: typing.Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def construct(cls: type, settings: Mapping[str, Any], where: str) -> Any:
+def construct(cls: type, settings: Mapping[str, Any], where: str, also: typing.Iterable[str] = ()) -> Any:
     """Build the dataclass ``cls`` from a block of the configuration.
 
     Args:
         cls: a dataclass whose fields are the allowed keys, with their types.
         settings: the block's keys and values.
         where: the block's place, such as "methods.nuts", to begin messages with.
+        also: keys that the block may have beside these, already taken out of it; for messages.
 
     Raises:
         UserError: a key that is no field, a value of another type, or what ``__post_init__`` refuses.
@@ -31,8 +32,11 @@ def construct(cls: type, settings: Mapping[str, Any], where: str) -> Any:
     hints = typing.get_type_hints(cls)
     for key, value in settings.items():
         if key not in fields:
-            allowed = ", ".join(sorted(fields)) or "none"
-            raise UserError(f"{where}.{key}: no such setting.{did_you_mean(key, fields)} Allowed: {allowed}.")
+            allowed = [*sorted(fields), *also]
+            raise UserError(
+                f"{where}.{key}: no such setting.{did_you_mean(key, allowed)} "
+                f"Allowed: {', '.join(allowed) or 'none'}."
+            )
         if not _fits(value, hints[key]):
             raise UserError(f"{where}.{key}: found {value!r}; it must be {_in_words(hints[key])}.")
     try:

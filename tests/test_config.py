@@ -56,6 +56,18 @@ def test_settings_reach_the_classes(tmp_path):
         ),
         ("n_datasets: 3", "n_datasets: 0", r"mine\.yaml:4: scenarios\.gmm-ordered\.n_datasets: 0 is less"),
         ("n_datasets: 2", "n_data: 2", r"mine\.yaml:6: scenarios\.hmm-ordered\.n_data: no such setting"),
+        (
+            "n_datasets: 2",
+            "n_dataset: 2",
+            r"n_dataset: no such setting\. Did you mean 'n_datasets'\? Allowed: .*type, n_datasets, n_ref",
+        ),
+        ("draws: 500", "scenario: [gmm-ordered]", r"Did you mean 'scenarios'\? Allowed: .*, scenarios\."),
+        (
+            "nuts: {}",
+            "nuts:",
+            r"mine\.yaml:8: methods\.nuts: found nothing; it must be a block of keys, such as `nuts: {}`",
+        ),
+        ("seed: 1", "seed: one", r"mine\.yaml:2: seed: found 'one'; it must be an integer\."),
         ("nuts:", "nutz:", r"mine\.yaml:8: methods\.nutz: no such method\. Did you mean 'nuts'\?"),
         ("draws: 500", "draws: many", r"mine\.yaml:10: methods\.advi-meanfield\.draws: found 'many'"),
         (

@@ -51,4 +51,4 @@ def method_class(name: str) -> type[Method]:
 def get_method(name: str, settings: Mapping[str, Any]) -> Method:
     """Build a method from its block of the configuration; raises UserError for a wrong name, key or value."""
     own = {key: value for key, value in settings.items() if key != SCOPE}
-    return construct(method_class(name), own, f"methods.{name}")
+    return construct(method_class(name), own, f"methods.{name}", also=(SCOPE,))

@@ -74,4 +74,6 @@ def get_scenario(name: str, settings: Mapping[str, Any] | None = None) -> Scenar
     required = {f.name for f in dataclasses.fields(classes[kind]) if f.default is dataclasses.MISSING}  # pyright: ignore[reportArgumentType]
     if missing := sorted(required - set(values)):
         raise UserError(f"{where}: {kind} needs the setting {missing[0]}, which is missing.")
-    return construct(classes[kind], values, where)
+    # Real data have a size of their own.
+    sizes = () if getattr(classes[kind], "n_datasets", None) else SIZES
+    return construct(classes[kind], values, where, also=("type", *sizes))
