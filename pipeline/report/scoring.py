@@ -21,6 +21,7 @@ KINDS = ("membership", "filtering", "smoothing")
 VERDICT_WORDS = {
     "indistinguishable": "indistinguishable",
     "close": "close",
+    "unclear": "unclear",
     "biased": "biased",
     "failed": "failed",
     "unscored": "not scored",
@@ -30,7 +31,9 @@ VERDICT_MEANINGS = {
     "indistinguishable": f"every judged score within {NOISE_SE:g} standard errors of its floor and "
     "within its limit; no fit failed",
     "close": f"every judged score within its limit; at most {MAX_FAILED_SHARE:.0%} of the fits failed",
-    "biased": "some judged score beyond its limit",
+    "unclear": "some judged score beyond its limit, but none further from its floor than noise may put an "
+    "exact method; more draws or data sets would tell",
+    "biased": "some judged score beyond its limit, and beyond what noise explains",
     "failed": f"more than {MAX_FAILED_SHARE:.0%} of the fits failed",
     "unscored": "no data set had a certified reference",
     "absent": "the method was not run on the scenario",
@@ -42,7 +45,7 @@ class Judgement:
     """A verdict with the numbers to show beside it.
 
     Attributes:
-        label: "indistinguishable", "close", "biased", "failed" or "unscored".
+        label: "indistinguishable", "close", "unclear", "biased", "failed" or "unscored".
         reasons: what keeps the method from a better word.
         n_scored: data sets scored against a reference.
         n_failed: data sets whose fit failed or timed out.

@@ -12,6 +12,11 @@ from pipeline.scores.label_metrics import MAX_R_HAT
 
 YARDSTICK = "nuts"
 _GOOD = ("indistinguishable", "close")
+_BAD = {
+    "biased": "Biased on some scenario",
+    "failed": "Failing on some scenario",
+    "unclear": "Too noisy to tell on some scenario",
+}
 _UNJUDGED = frozenset({"unscored", "absent"})
 
 
@@ -103,7 +108,7 @@ def answer(methods: Sequence[Judged]) -> str:
         parts.append("No approximation is indistinguishable from certified NUTS on every scenario.")
     if near:
         parts.append(f"At least close on every scenario: {_with_speed(near)}.")
-    for label, words in (("biased", "Biased on some scenario"), ("failed", "Failing on some scenario")):
+    for label, words in _BAD.items():
         names = [row.method for row in rest if any(finding.label == label for finding in row.findings)]
         if names:
             parts.append(f"{words}: {join(names)}.")
@@ -132,6 +137,8 @@ def _with_speed(rows: Sequence[Judged]) -> str:
     for row in rows:
         span = _span([finding.speedup[0] for finding in row.findings if finding.speedup])
         remarks = [f"{span} times as fast"] if span else []
+        if span and all(finding.speedup[0] < 1 for finding in row.findings if finding.speedup):
+            remarks = [f"slower, {span} times as fast"]
         if any(finding.pays_from is not None for finding in row.findings):
             remarks.append("once trained")
         for label in ("unscored", "absent"):
@@ -160,6 +167,7 @@ def _verdicts(findings: Sequence[Finding]) -> str:
 def _errors(findings: Sequence[Finding]) -> str:
     """Say how large the errors are where they are beyond their limits."""
     parts = []
+    findings = [f for f in findings if f.label != "unclear"]
     means = [f for f in findings if _beyond("mean_error_sd", f.mean_error)]
     if means:
         parts.append(

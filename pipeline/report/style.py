@@ -116,12 +116,17 @@ def _glyph(body: str) -> Markup:
     )
 
 
-# A full disc, a half disc, a triangle, a cross, an empty ring, a dash: told apart without colour.
+# A full disc, a half disc, a question mark, a triangle, a cross, an empty ring, a dash: told apart without
+# colour.
 VERDICT_GLYPHS = {
     "indistinguishable": _glyph('<circle r="5.5" fill="#009e73"/>'),
     "close": _glyph(
         '<circle r="4.75" fill="#fff" stroke="#0072b2" stroke-width="1.5"/>'
         '<path d="M0,-5A5,5 0 0 0 0,5Z" fill="#0072b2"/>'
+    ),
+    "unclear": _glyph(
+        '<circle r="4.75" fill="#fff" stroke="#6e7781" stroke-width="1.5"/>'
+        '<path d="M-1.8,-1.2A1.9,1.9 0 1 1 0,0.8V1.4M0,2.6V3.4" fill="none" stroke="#1b1f24"/>'
     ),
     "biased": _glyph('<path d="M0,-5.5L6,5H-6Z" fill="#d55e00"/>'),
     "failed": _glyph('<path d="M-4.5,-4.5L4.5,4.5M-4.5,4.5L4.5,-4.5" stroke="#1b1f24" stroke-width="2.5"/>'),
@@ -135,6 +140,6 @@ STATUS_GLYPHS = {
     "failed": VERDICT_GLYPHS["failed"],
     "timeout": VERDICT_GLYPHS["failed"],
     "uncertified": VERDICT_GLYPHS["unscored"],
-    **{word: VERDICT_GLYPHS[word] for word in ("indistinguishable", "close", "biased")},
+    **{word: VERDICT_GLYPHS[word] for word in ("indistinguishable", "close", "unclear", "biased")},
     "not scored": VERDICT_GLYPHS["unscored"],
 }

@@ -29,7 +29,8 @@ class Summary:
         floor, floor_se: the same of the floor.
         excess: by how much the value is worse than the floor.
         excess_se: its error, with value and floor of a data set paired.
-        ratio: distance of the value from the ideal in units of the floor's; NaN where the floor is no noise
+        ratio: distance of the value from the ideal in units of the floor's; NaN where the floor is no noise,
+            or known no better than its own size
             level, or is not above the ideal.
     """
 
@@ -102,7 +103,7 @@ def summarise(
         floor_se=floor_se if with_floor else math.nan,
         excess=(floor - value) if metric.direction == "higher is better" else (value - floor),
         excess_se=excess_se if with_floor else math.nan,
-        ratio=(value - metric.ideal) / noise if metric.baseline == "noise" and noise > 0 else math.nan,
+        ratio=(value - metric.ideal) / noise if metric.baseline == "noise" and noise > floor_se else math.nan,
     )
 
 

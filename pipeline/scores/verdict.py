@@ -4,8 +4,11 @@ indistinguishable
     Every judged aggregate exceeds its floor by at most three standard errors, and is close; no fit failed.
 close
     Every judged aggregate is at most its metric's ``close`` limit; at most a fifth of the fits failed.
+unclear
+    Some judged aggregate is above its limit, but none exceeds its floor by more than three times what the
+    scores of two exact methods differ by. More draws or data sets would tell.
 biased
-    Some judged aggregate is above its limit.
+    Some judged aggregate is above its limit and exceeds its floor by more than that.
 failed
     More than a fifth of the fits failed or timed out.
 unscored
@@ -17,10 +20,12 @@ nothing else is judged.
 Judged are the metrics with a ``close`` limit, which all methods have: mean_error_sd, log_sd_ratio,
 wasserstein1_sd, sliced_wasserstein, c2st, and excess_log_loss and total_variation of the memberships.
 Three standard errors keep the chance low that one of these seven to nine accuses an exact method. The
-limits keep noisy comparisons from passing as agreement: 0.1 posterior sd is the error which 100 effective
-draws leave in a mean, and a log sd ratio of -0.1 turns a 95% interval into one of 92%.
+limits keep noisy comparisons from passing as agreement, and noise alone is no evidence of bias: 0.1 posterior
+sd is the error which 100 effective draws leave in a mean, and a log sd ratio of -0.1 turns a 95% interval
+into one of 92%.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +38,7 @@ from pipeline.scores.referenced import has_reference
 NOISE_SE = 3.0
 MAX_FAILED_SHARE = 0.2
 
-Label = Literal["indistinguishable", "close", "biased", "failed", "unscored"]
+Label = Literal["indistinguishable", "close", "unclear", "biased", "failed", "unscored"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def verdict(
     if n_scored == 0:
         return Verdict("unscored", ("no data set has a certified reference",))
 
-    above_limit: list[tuple[float, str]] = []
+    biased: list[tuple[float, str]] = []
+    unclear: list[tuple[float, str]] = []
     above_noise: list[tuple[float, str]] = []
     for row in summary.to_dict("records"):
         metric = METRICS[row["metric"]]
@@ -77,12 +83,19 @@ def verdict(
         # Negated comparisons, so that a NaN never passes.
         if not row["value"] <= metric.close:
             severity = (row["value"] - metric.ideal) / (metric.close - metric.ideal)
-            above_limit.append((severity, f"{metric.name} {row['value']:.3g} > {metric.close:g}"))
+            text = f"{metric.name} {row['value']:.3g} > {metric.close:g}"
+            # The floor is one exact run's score, whose own error is that of another's.
+            if row["excess"] <= NOISE_SE * math.sqrt(2) * row["floor_se"]:
+                unclear.append((severity, f"{text}, floor {row['floor']:.3g}"))
+            else:
+                biased.append((severity, text))
         elif not row["excess"] <= NOISE_SE * row["excess_se"]:
             text = f"{metric.name} {row['value']:.3g}, floor {row['floor']:.3g}"
             above_noise.append((row["excess"] / row["excess_se"] if row["excess_se"] else 0.0, text))
-    if above_limit:
-        return Verdict("biased", _worst_first(above_limit) + failures)
+    if biased:
+        return Verdict("biased", _worst_first(biased) + failures)
+    if unclear:
+        return Verdict("unclear", _worst_first(unclear) + failures)
     if above_noise or failures:
         return Verdict("close", _worst_first(above_noise) + failures)
     return Verdict("indistinguishable", ())

@@ -57,9 +57,14 @@ def test_error_of_a_root_mean_square():
 
 
 def test_one_data_set_has_its_monte_carlo_error():
-    row = aggregate(table("c2st", [0.7], [0.51], mcse=0.02)).iloc[0]
+    row = aggregate(table("c2st", [0.7], [0.55], mcse=0.02)).iloc[0]
     assert (row["se"], row["excess_se"]) == (pytest.approx(0.02), pytest.approx(0.02 * np.sqrt(2)))
-    assert row["ratio"] == pytest.approx(20)
+    assert row["ratio"] == pytest.approx(4)
+
+
+def test_a_floor_within_its_own_error_is_no_unit():
+    """By chance it may be near zero, and any score a hundred times as far."""
+    assert np.isnan(aggregate(table("c2st", [0.7], [0.51], mcse=0.02)).iloc[0]["ratio"])
 
 
 def test_median_of_pareto_k_bears_infinity():

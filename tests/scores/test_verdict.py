@@ -44,10 +44,38 @@ def test_a_large_error_is_bias_and_the_worst_is_named_first():
     assert found.reasons[0].endswith("> 0.6")
 
 
-def test_noise_does_not_pass_as_agreement():
+@pytest.mark.parametrize(
+    ("value", "floor", "mcse", "label"),
+    [
+        (0.3, 0.3, 10.0, "unclear"),  # noise does not pass as agreement
+        (0.3, 0.2, 0.03, "unclear"),  # nor as bias
+        (0.3, 0.2, 0.02, "biased"),
+        (0.3, 0.05, 0.04, "biased"),
+        (0.3, np.nan, 0.04, "biased"),
+    ],
+)
+def test_beyond_a_limit_noise_is_neither_agreement_nor_bias(value, floor, mcse, label):
     table = scores(1)
-    table["mcse"] = 10.0
-    table.loc[table["metric"] == "mean_error_sd", ["value", "floor"]] = 0.3
+    of_means = table["metric"] == "mean_error_sd"
+    table.loc[of_means, ["value", "floor", "mcse"]] = value, floor, mcse
+    found = judge(table)
+    assert found.label == label
+    assert found.reasons[0].startswith("mean_error_sd 0.3 > 0.1")
+
+
+def test_one_score_beyond_noise_is_enough_for_bias():
+    table = scores(1, wasserstein1_sd=0.5)
+    of_means = table["metric"] == "mean_error_sd"
+    table.loc[of_means, ["value", "floor", "mcse"]] = 0.3, 0.3, 10.0
+    found = judge(table)
+    assert found.label == "biased" and len(found.reasons) == 1
+
+
+def test_scores_of_many_data_sets_are_held_against_the_spread_of_floors():
+    """Not of the method's own scores, which a method that fails badly on some spreads far."""
+    table = scores(20)
+    of_means = table["metric"] == "mean_error_sd"
+    table.loc[of_means & (table["dataset"] == 3), "value"] = 2.0
     assert judge(table).label == "biased"
 
 
