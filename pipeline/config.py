@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import yaml
 
 from pipeline import plugins
@@ -16,7 +17,7 @@ from pipeline.methods import SCOPE, get_method
 from pipeline.methods.base import Method, TrainedMethod
 from pipeline.reference import Reference
 from pipeline.regression.settings import Regression
-from pipeline.scenarios import get_scenario
+from pipeline.scenarios import TWIN, get_scenario
 from pipeline.scenarios.base import Scenario
 from pipeline.settings import construct, did_you_mean
 
@@ -43,6 +44,7 @@ class Config:
     scenarios: dict[str, Scenario]
     n_datasets: dict[str, int]
     n_references: dict[str, int]
+    data_names: dict[str, str]
     shard_size: int
     methods: dict[str, Method]
     scopes: dict[str, tuple[str, ...]]
@@ -133,6 +135,7 @@ def _build(raw: Mapping[str, Any]) -> Config:
         scenarios=scenarios,
         n_datasets=sizes,
         n_references=references,
+        data_names=_data_names(raw["scenarios"], scenarios),
         shard_size=raw.get("shard_size", SHARD_SIZE),
         methods=methods,
         scopes=scopes,
@@ -142,6 +145,32 @@ def _build(raw: Mapping[str, Any]) -> Config:
         belief_networks=raw.get("belief_networks", BELIEF_NETWORKS),
         raw=dict(raw),
     )
+
+
+def _data_names(blocks: Mapping[str, Any], scenarios: Mapping[str, Scenario]) -> dict[str, str]:
+    """Return, by scenario, under whose name its data sets are drawn: its own, or that of its twin.
+
+    Raises:
+        UserError: the twin is unknown or itself one, or would have other observations.
+    """
+    names = {name: blocks[name].get(TWIN, name) for name in scenarios}
+    for name, other in names.items():
+        if name == other:
+            continue
+        place = f"scenarios.{name}.{TWIN}"
+        possible = [one for one in scenarios if one != name and names[one] == one]
+        if other not in possible:
+            raise UserError(
+                f"{place}: there is no scenario {other!r} in this run with data sets of its own."
+                f"{did_you_mean(other, possible)} Allowed: {', '.join(possible) or 'none'}."
+            )
+        both = [scenarios[one].data_sets([1])[0].y for one in (name, other)]
+        if not np.array_equal(*both):
+            raise UserError(
+                f"{place}: from the same seeds {name} draws other observations than {other}. Give both the "
+                "same settings but for the order of components."
+            )
+    return names
 
 
 def _scopes(

@@ -132,3 +132,35 @@ def test_a_method_may_name_its_scenarios_and_a_correction_inherits_them(tmp_path
         ("gmm-ordered", "advi-meanfield"),
         ("hmm-ordered", "advi-meanfield"),
     }
+
+
+TWINS = GOOD.replace(
+    "  hmm-ordered:",
+    "  apart: {type: gmm-exchangeable, separation: [4, .inf], n_datasets: 3}\n"
+    "  twin: {type: gmm-exchangeable, separation: [4, .inf], ordered: true, twin_of: apart}\n"
+    "  hmm-ordered:",
+)
+
+
+def test_a_twin_takes_the_data_sets_of_another_scenario(tmp_path):
+    names = check(TWINS, tmp_path).data_names
+    assert names == {name: name for name in names} | {"twin": "apart"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("twin_of: apart", "twin_of: apar", r"twin_of: there is no .*Did you mean 'apart'\?"),
+        ("twin_of: apart", "twin_of: hmm-ordered", "twin draws other observations than hmm-ordered"),
+        ("ordered: true,", "ordered: true, n_obs: [50, 60],", "Give both the same settings"),
+        (
+            "n_datasets: 3}\n  twin",
+            "n_datasets: 3, twin_of: twin}\n  twin",
+            "apart.twin_of: there is no scenario 'twin' in this run with data sets of its own",
+        ),
+    ],
+)
+def test_a_twin_must_have_the_same_data(old, new, message, tmp_path):
+    assert old in TWINS
+    with pytest.raises(UserError, match=message):
+        check(TWINS.replace(old, new), tmp_path)

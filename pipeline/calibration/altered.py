@@ -25,12 +25,19 @@ def heavy_tails(scenario: Scenario, data: DataSet, rng: np.random.Generator) -> 
 
 
 def outliers(scenario: Scenario, data: DataSet, rng: np.random.Generator) -> DataSet:
-    """Shift a twentieth of the observations, at random, by eight standard deviations up or down."""
+    """Shift a twentieth of the observations, at random, by eight standard deviations up or down.
+
+    Where nothing is known of the observations but what they look like, whole numbers stay whole, and what is
+    never negative does not become so.
+    """
     n = len(data.y)
     chosen = rng.permutation(n)[: max(1, round(OUTLIER_SHARE * n))]
     shift = np.broadcast_to(OUTLIER_SHIFT * _sd(scenario, data), data.y.shape)[chosen]
     y = data.y.copy()
     y[chosen] += shift * rng.choice([-1.0, 1.0], size=(len(chosen), 1))
+    if not is_in_jax(scenario) and not isinstance(scenario, FreeScenario):
+        y = np.where((data.y >= 0).all(axis=0), np.abs(y), y)
+        y = np.where((data.y == np.rint(data.y)).all(axis=0), np.rint(y), y)
     return replace(data, y=y)
 
 

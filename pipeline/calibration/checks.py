@@ -118,7 +118,11 @@ def alter_and_examine(
     some = data_sets[: max(len(data_sets) // N_PER_ALTERED, 2)]
     flagged, accuracy = [], []
     for i, kind in enumerate(altered.kinds_for(scenario)):
-        features, weights = examine(altered.alter(kind, scenario, some, seed_of(i, "alter")))
+        try:
+            features, weights = examine(altered.alter(kind, scenario, some, seed_of(i, "alter")))
+        except RuntimeError as error:  # BridgeStan's: a user's program may allow no such data
+            print(f"{kind}: not tried, since the Stan program refuses such data: {error}")
+            continue
         flagged += shares(kind, flag.flags(features))
         accuracy.append({"data": kind, **of_weights(weights)})
     return flagged, accuracy

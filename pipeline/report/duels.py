@@ -12,6 +12,7 @@ from pipeline.scores.timing import costs, geometric_mean
 
 OPPONENTS = {"flow-vi": "advi-fullrank"}
 METRIC = "kl_to_reference"
+COPIES = "copies_visited"  # a score of scenarios with exchangeable labels
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def duel(scores: pd.DataFrame, timings: pd.DataFrame, scenario: str, method: str
         method: its name.
     """
     opponent = OPPONENTS.get(method)
-    if opponent is None:
+    if opponent is None or _is_exchangeable(scores, scenario):
         return None
     chosen = scores[(scores["scenario"] == scenario) & (scores["metric"] == METRIC)]
     own, theirs = (
@@ -56,6 +57,11 @@ def duel(scores: pd.DataFrame, timings: pd.DataFrame, scenario: str, method: str
     ratio = (walls[0] / walls[1]).dropna().to_numpy(float)
     wall_ratio = geometric_mean(np.log(ratio))[0] if ratio.size else math.nan
     return Duel(scenario, opponent, int(nearer.sum()), len(theirs), wall_ratio)
+
+
+def _is_exchangeable(scores: pd.DataFrame, scenario: str) -> bool:
+    """Say whether labels are exchangeable: there a divergence counts the copies of a mode that are known."""
+    return bool(((scores["scenario"] == scenario) & (scores["metric"] == COPIES)).any())
 
 
 def duel_sentence(duels: Sequence[Duel]) -> str:

@@ -161,11 +161,11 @@ def _as_kind(path: Path, column: pd.Series, kind: str) -> pd.Series:
     if kind == _TEXT:
         return column.astype(object).where(column.notna(), "").astype(str)
     if kind == _FLAG:
-        text = column.map(str).str.lower()
+        text = column.astype(str).str.lower()
         return _checked(path, column, text == "true", text.isin(("true", "false")))
     filled = column if pd.api.types.is_numeric_dtype(column) else column.replace("", None)
     numbers = pd.to_numeric(filled, errors="coerce").astype(float)
-    absent = column.isna() | column.map(str).str.lower().isin(("", "nan"))
+    absent = column.isna() | column.astype(str).str.lower().isin(("", "nan"))
     if kind == _NUMBER:
         return _checked(path, column, numbers, numbers.notna() | absent)
     whole = numbers.isna() | (numbers == numbers.round())

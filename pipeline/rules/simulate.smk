@@ -14,6 +14,7 @@ rule simulate:
         "../envs/latentbench.yaml"
     params:
         settings=scenario_settings,
+        data_name=lambda wildcards: CONFIG.data_names[wildcards.scenario],
         n_datasets=lambda wildcards: CONFIG.n_datasets[wildcards.scenario],
     script:
         "../scripts/simulate.py"

@@ -16,8 +16,10 @@ from pipeline.settings import construct, did_you_mean
 
 # Keys of a scenario's block that say how much of it a run takes, and nothing about the scenario itself.
 SIZES = ("n_datasets", "n_references")
+# Key of a scenario whose data sets are those of another one, which differs in the order of components alone.
+TWIN = "twin_of"
 
-__all__ = ["SIZES", "DataSet", "Scenario", "get_scenario", "scenario_classes", "scenario_names"]
+__all__ = ["SIZES", "TWIN", "DataSet", "Scenario", "get_scenario", "scenario_classes", "scenario_names"]
 
 
 def scenario_names() -> list[str]:
@@ -53,8 +55,8 @@ def get_scenario(name: str, settings: Mapping[str, Any] | None = None) -> Scenar
     Args:
         name: the block's key under ``scenarios``.
         settings: the block. ``type`` names the scenario's class where it is not `name` itself, as in
-            ``my-data: {type: custom, file: my.csv, ...}``; ``SIZES`` are left out, and all other keys are
-            the class's settings.
+            ``my-data: {type: custom, file: my.csv, ...}``; ``SIZES`` and ``TWIN`` are left out, and all other
+            keys are the class's settings.
 
     Raises:
         UserError: an unknown class or setting (with the closest name), a setting of a wrong type or value,
@@ -62,7 +64,7 @@ def get_scenario(name: str, settings: Mapping[str, Any] | None = None) -> Scenar
     """
     where = f"scenarios.{name}"
     # An empty block of YAML is None.
-    values = {key: value for key, value in (settings or {}).items() if key not in SIZES}
+    values = {key: value for key, value in (settings or {}).items() if key not in (*SIZES, TWIN)}
     key = f"{where}.type" if "type" in values else where
     kind = values.pop("type", name)
     classes = scenario_classes()
@@ -75,5 +77,5 @@ def get_scenario(name: str, settings: Mapping[str, Any] | None = None) -> Scenar
     if missing := sorted(required - set(values)):
         raise UserError(f"{where}: {kind} needs the setting {missing[0]}, which is missing.")
     # Real data have a size of their own.
-    sizes = () if getattr(classes[kind], "n_datasets", None) else SIZES
+    sizes = () if getattr(classes[kind], "n_datasets", None) else (*SIZES, TWIN)
     return construct(classes[kind], values, where, also=("type", *sizes))

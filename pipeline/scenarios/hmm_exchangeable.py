@@ -66,9 +66,6 @@ class HmmExchangeable(FreeScenario):
         mu = simulation.draw_each(rngs, lambda rng: rng.normal(self.mu_mean, self.mu_sd, k))
         precision = simulation.draw_each(rngs, lambda rng: rng.gamma(self.variance_shape, size=k))
         sd = np.sqrt(self.variance_scale / precision)
-        if self.ordered:
-            # The rest of the prior is exchangeable, so only the means need sorting.
-            mu = np.sort(mu, axis=1)
         uniforms = simulation.draw_each(rngs, lambda rng: rng.random(self.n_times))
         noise = simulation.draw_each(rngs, lambda rng: rng.standard_normal(self.n_times))
         z = np.empty(uniforms.shape, dtype=int)
@@ -77,6 +74,12 @@ class HmmExchangeable(FreeScenario):
         for t in range(1, self.n_times):
             z[:, t] = simulation.draw_categories(uniforms[:, t], transition[every, z[:, t - 1]])
         y = np.take_along_axis(mu, z, axis=1) + np.take_along_axis(sd, z, axis=1) * noise
+        if self.ordered:
+            # States are renamed after all is drawn: the twin without an order has the same observations.
+            order = np.argsort(mu, axis=1)
+            mu, sd = (np.take_along_axis(values, order, axis=1) for values in (mu, sd))
+            transition = transition[every[:, None, None], order[:, :, None], order[:, None]]
+            z = np.take_along_axis(np.argsort(order, axis=1), z, axis=1)
         return [
             DataSet(
                 y=y[i, :, None].copy(),

@@ -17,6 +17,7 @@ from pipeline.scenarios.base import FAMILIES, DataSet, Family, Scenario
 from pipeline.scenarios.sufficient import summarise
 
 _KINDS = {"mixture": ("membership",), "hmm": ("filtering", "smoothing")}
+_LARGEST = 2**31  # beyond, Stan's integers end
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,13 @@ class Program(Scenario):
 
     def _try_functions(self) -> None:
         """Call each of the user's functions once, so that what is wrong is said before any work."""
-        data = self._simulate(np.random.default_rng(0))
+        data, again = (self._simulate(np.random.default_rng(0)) for _ in range(2))
         assert data.theta is not None
+        if not np.array_equal(data.y, again.y, equal_nan=True):
+            raise UserError(
+                f"{self.simulator}: simulate gave other observations for the same rng; it must draw from "
+                "that alone."
+            )
         self.stan_data(data)
         self.memberships(data, {name: value[None] for name, value in data.theta.items()})
 
@@ -195,7 +201,14 @@ def _squeezed(y: np.ndarray) -> np.ndarray:
 
 
 def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    """Return plain numbers and lists; whole ones as integers, which Stan takes for reals too."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if not isinstance(value, np.ndarray | np.generic | float):
+        return value
+    value = np.asarray(value)
+    is_whole = np.issubdtype(value.dtype, np.floating) and np.all(np.abs(value) < _LARGEST)
+    return (value.astype(int) if is_whole and np.all(value == np.rint(value)) else value).tolist()
 
 
 def _said(error: Exception) -> str:

@@ -29,9 +29,8 @@ class Summary:
         floor, floor_se: the same of the floor.
         excess: by how much the value is worse than the floor.
         excess_se: its error, with value and floor of a data set paired.
-        ratio: distance of the value from the ideal in units of the floor's; NaN where the floor is no noise,
-            or known no better than its own size
-            level, or is not above the ideal.
+        ratio: distance of the value from the ideal in units of the floor's; NaN where the floor is no noise
+            level, or is not above the ideal by more than its own error.
     """
 
     n_datasets: int

@@ -13,5 +13,6 @@ with job(snakemake):
     name, settings = snakemake.wildcards.scenario, snakemake.params.settings
     scenario = get_scenario(name, scenario_block(settings))
     root_seed = json.loads(settings)["seed"]
-    seeds = [derive_seed(root_seed, name, i, "", "simulate") for i in range(snakemake.params.n_datasets)]
+    whose, n = snakemake.params.data_name, snakemake.params.n_datasets
+    seeds = [derive_seed(root_seed, whose, i, "", "simulate") for i in range(n)]
     write_data_sets(Path(snakemake.output[0]), scenario.data_sets(seeds))

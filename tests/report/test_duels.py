@@ -44,6 +44,13 @@ def test_nearer_data_sets_are_counted(own, theirs, nearer, scored):
     assert found == Duel("a", "advi-fullrank", nearer, scored, pytest.approx(4.0))
 
 
+def test_there_is_no_duel_where_labels_are_exchangeable():
+    """There a divergence counts copies that are known, which relabelling brings back."""
+    scores, timings = tables((0.1, 0.4), (0.2, 0.3))
+    copies = pd.DataFrame([("a", 0, "flow-vi", "copies_visited", 1.0)], columns=scores.columns)
+    assert duel(pd.concat([scores, copies]), timings, "a", "flow-vi") is None
+
+
 def test_only_a_method_with_a_scored_opponent_has_a_duel():
     scores, timings = tables((0.1, 0.4), (0.2, 0.3))
     assert duel(scores, timings, "a", "pathfinder") is None

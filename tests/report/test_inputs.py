@@ -65,6 +65,13 @@ def test_a_table_without_rows_and_columns_is_an_empty_one(folder: Path):
     assert read_run(folder).certificates.empty
 
 
+def test_scores_without_rows_are_read_whatever_the_types_of_their_columns(folder: Path):
+    """As the collecting job writes them where every fit failed."""
+    table = pd.read_parquet(folder / "scores.parquet").iloc[:0]
+    table.astype({"dataset": "int64"}).to_parquet(folder / "scores.parquet")
+    assert read_run(folder).scores.empty
+
+
 def test_words_that_pandas_takes_for_missing_stay_words(folder: Path):
     table = pd.read_csv(folder / "status.csv", dtype=str, keep_default_na=False)
     table.loc[0, ["status", "reason"]] = ["failed", "NA"]

@@ -1,6 +1,7 @@
 """A user's own Stan program with a simulator: the documented example, and what is said of faulty ones."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from pipeline.amortized.checkpoints import identity_of
+from pipeline.calibration.altered import alter
 from pipeline.contracts.scenarios import CONTRACT
 from pipeline.errors import UserError
 from pipeline.scenarios import get_scenario
@@ -58,6 +60,7 @@ FAULTS = [
     ("import numpy as np", "import numpy as np, nothing_such", "line 1: importing it failed"),
     ("def stan_data", "def data_block", "defines no function stan_data"),
     ("return y, {", "return {", "simulate must return observations"),
+    ("rng.standard_normal(len", "np.random.standard_normal(len", "other observations for the same rng"),
     (".astype(int)", ".astype(int) + 1", "[1, 2]; there must be one from 0 to 1"),
     ("return y, {", "return y[1:], {", "one from 0 to 1 for each observation"),
     ('return {"N"', 'return {"M": m, "N"', "stan_data failed: NameError"),
@@ -129,3 +132,58 @@ def bound(built_model, scenario, folder):
     return BoundModel(
         built_model(scenario.stan_file), scenario.stan_data(data), scenario.parameter_shapes, folder
     )
+
+
+COUNTS = {
+    "counts.py": """
+        import numpy as np
+
+        def simulate(rng):
+            theta, rate = rng.dirichlet([2, 2]), np.sort(rng.gamma(2, 5, size=2))
+            z = rng.choice(2, size=120, p=theta)
+            return rng.poisson(rate[z]), {"theta": theta, "rate": rate}, z
+
+        def stan_data(y):
+            return {"N": len(y), "y": y, "scale": 5.0, "shapes": [2.0, 2.5]}
+        """,
+    "counts.stan": """
+        data { int N; array[N] int<lower=0> y; real scale; vector[2] shapes; }
+        parameters { simplex[2] theta; positive_ordered[2] rate; }
+        model {
+          theta ~ dirichlet(rep_vector(2, 2));
+          rate ~ gamma(2, 1 / scale);
+          for (n in 1:N)
+            target += log_mix(theta[1], poisson_lpmf(y[n] | rate[1]), poisson_lpmf(y[n] | rate[2]));
+        }
+        """,
+}
+
+
+@pytest.fixture
+def counts(tmp_path):
+    for name, text in COUNTS.items():
+        (tmp_path / name).write_text(textwrap.dedent(text))
+    files = {"stan": str(tmp_path / "counts.stan"), "simulator": str(tmp_path / "counts.py")}
+    return get_scenario("counts", {"type": "program", "n_components": 2, **files})
+
+
+def test_whole_numbers_are_integers_in_the_data_block(counts):
+    data = counts.stan_data(counts.data_sets([1])[0])
+    assert all(isinstance(value, int) for value in (data["N"], *data["y"], data["scale"]))
+    assert data["shapes"] == [2, 2.5] and isinstance(data["shapes"][1], float)
+
+
+def test_outliers_among_counts_are_counts(counts):
+    data_sets = counts.data_sets(range(20))
+    for before, after in zip(data_sets, alter("outliers", counts, data_sets, 0), strict=True):
+        assert (after.y != before.y).mean() == pytest.approx(0.05, abs=0.02)
+        assert (after.y >= 0).all() and (after.y == np.rint(after.y)).all()
+
+
+@pytest.mark.slow
+def test_counts_reach_stan(counts, built_model, tmp_path):
+    data = counts.data_sets([1])[0]
+    model = BoundModel(
+        built_model(counts.stan_file), counts.stan_data(data), counts.parameter_shapes, tmp_path
+    )
+    assert np.isfinite(model.log_density(np.zeros((1, 3)))).all()

@@ -246,8 +246,20 @@ def test_exchangeable_hmms_are_drawn_from_their_prior():
     assert_mean([data.y[-1, 0] ** 2 for data in data_sets], 25 + 1.25)
     residual = [(d.y[:, 0] - d.theta["mu"][d.z]) / d.theta["sd"][d.z] for d in data_sets]
     assert stats.kstest(np.concatenate(residual)[::7], stats.norm.cdf).pvalue > 1e-4
-    twin = get_scenario("hmm-exchangeable", {"ordered": True}).data_sets(range(20))
-    assert all((np.diff(data.theta["mu"]) > 0).all() for data in twin)
+
+
+def test_the_ordered_twin_of_an_hmm_has_the_same_data_with_all_parameters_renamed():
+    data_sets = get_scenario("hmm-exchangeable").data_sets(range(20))
+    twins = get_scenario("hmm-exchangeable", {"ordered": True}).data_sets(range(20))
+    for data, twin in zip(data_sets, twins, strict=True):
+        np.testing.assert_array_equal(twin.y, data.y)
+        order = np.argsort(data.theta["mu"])
+        np.testing.assert_array_equal(order[twin.z], data.z)
+        for name in ("mu", "sd"):
+            np.testing.assert_array_equal(twin.theta[name], data.theta[name][order])
+        np.testing.assert_array_equal(
+            twin.theta["transition"], data.theta["transition"][np.ix_(order, order)]
+        )
 
 
 def test_separation_is_kept_and_the_ordered_twin_has_the_same_data():
