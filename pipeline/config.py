@@ -83,6 +83,9 @@ def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Co
         UserError: what was found, where, what is allowed.
     """
     files = [Path(f) for f in files]
+    for file in files:
+        if file.exists():
+            _check_duplicates(yaml.compose(file.read_text()), [], file)
     _check_keys(raw, [], files)
     schema = yaml.safe_load(require(SCHEMA_FILE).read_text())
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(raw), key=lambda e: list(e.path))
@@ -105,6 +108,20 @@ def _check_keys(node: Any, path: list[str], files: list[Path]) -> None:
                 f"{place}{where}: a key must be a text; YAML reads {key!r} here. Put it in quotes."
             )
         _check_keys(value, [*path, key], files)
+
+
+def _check_duplicates(node: yaml.Node | None, path: list[str], file: Path) -> None:
+    """Refuse a key that is given twice, of which YAML would take the last."""
+    seen: dict[str, int] = {}
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        line, where = key.start_mark.line + 1, ".".join([*path, str(key.value)])
+        if key.value in seen:
+            raise UserError(
+                f"{file}:{line}: {where}: given twice, first in line {seen[key.value]}. Remove one, or give "
+                "it a name of its own."
+            )
+        seen[key.value] = line
+        _check_duplicates(value, [*path, str(key.value)], file)
 
 
 def _build(raw: Mapping[str, Any]) -> Config:

@@ -12,7 +12,7 @@ from pipeline.batches import batches_of, share
 from pipeline.exchangeable import relabel_run, with_all_copies
 from pipeline.files import fingerprint, hash_of_file
 from pipeline.methods import get_method
-from pipeline.methods.base import Fit, Task, TrainedMethod
+from pipeline.methods.base import Fit, Task, TrainedMethod, check_fit
 from pipeline.pieces import Piece, fit_all, write_pieces
 from pipeline.posterior import Posterior, Proposal
 from pipeline.posterior_io import read_data_sets, read_posteriors
@@ -111,8 +111,10 @@ def complete(task: Task, fit: Fit, references: Sequence[Posterior] = ()) -> Post
 
     Raises:
         ValueError: memberships of the method's own where labels are exchangeable; means over draws of other
-            labels cannot be relabelled.
+            labels cannot be relabelled. Or draws that ``check_fit`` refuses.
+        TypeError: as ``check_fit``.
     """
+    check_fit(task, fit)
     chains, draws, _ = fit.flat.shape
     flat = fit.flat.reshape(chains * draws, -1)
     unconstrained = fit.unconstrained

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.files import write_json
+from pipeline.files import reading, write_json
 from pipeline.methods.base import Task
 from pipeline.posterior import Posterior
 from pipeline.posterior_io import load_posterior, save_posterior, write_posteriors
@@ -146,12 +146,18 @@ def _read_piece(stem: Path) -> Piece | None:
     record_file = stem.with_suffix(".json")
     if not record_file.exists():
         return None
-    record = json.loads(record_file.read_text())
     draws = stem.with_suffix(".npz")
-    posterior = load_posterior(draws) if draws.exists() else None
-    return Piece(
-        record["status"], record["reason"], posterior, tuple(record["timings"]), tuple(record["extra"])
-    )
+    try:
+        with reading(record_file):
+            record = json.loads(record_file.read_text())
+            texts = record["status"], record["reason"]
+            rows = tuple(record["timings"]), tuple(record["extra"])
+        with reading(draws):
+            posterior = load_posterior(draws) if draws.exists() else None
+    except UserError as error:
+        print(f"{error} Fitted again.", file=sys.stderr)
+        return None
+    return Piece(*texts, posterior, *rows)
 
 
 def write_pieces(

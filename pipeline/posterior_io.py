@@ -15,7 +15,7 @@ import h5netcdf
 import h5py
 import numpy as np
 
-from pipeline.files import whole
+from pipeline.files import reading, whole
 from pipeline.posterior import Posterior
 from pipeline.posterior_layout import SHARED, from_arrays, to_arrays
 from pipeline.scenarios.base import DataSet
@@ -65,8 +65,12 @@ def join_posteriors(path: Path, parts: Sequence[Path]) -> None:
 
 
 def read_posteriors(path: Path, numbers: Collection[int] | None = None) -> dict[int, Posterior]:
-    """Read a file of ``write_posteriors``, or some data sets of it, by number and without their padding."""
-    with h5netcdf.File(path, "r") as file:
+    """Read a file of ``write_posteriors``, or some data sets of it, by number and without their padding.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with reading(path), h5netcdf.File(path, "r") as file:
         place = {i: row for row, i in enumerate(_numbers(file)) if numbers is None or i in numbers}
         if not place:
             return {}
@@ -198,8 +202,12 @@ def write_data_sets(path: Path, data_sets: list[DataSet]) -> None:
 
 
 def read_data_sets(path: Path, numbers: Collection[int] | None = None) -> dict[int, DataSet]:
-    """Read a file of ``write_data_sets``, or some of its data sets, by number and without padding."""
-    with h5netcdf.File(path, "r") as file:
+    """Read a file of ``write_data_sets``, or some of its data sets, by number and without padding.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with reading(path), h5netcdf.File(path, "r") as file:
         wanted = [int(i) for i in file["dataset"][...] if numbers is None or i in numbers]
         if not wanted:
             return {}

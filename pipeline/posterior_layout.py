@@ -94,7 +94,7 @@ def _labels(arrays: Mapping[str, np.ndarray], chains: int, draws: int) -> Labels
         wall_s=dict(zip(names, arrays["wall_s"].tolist(), strict=True)),
         together=arrays["together"][:chains, :draws],
         observed=arrays["observed"][:shown].astype(int),
-        coclustering=arrays["coclustering"][:, :shown, :shown].astype(float),
+        coclustering=_trimmed(arrays["coclustering"][:, :shown, :shown], 0).astype(float),
     )
 
 

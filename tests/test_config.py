@@ -67,6 +67,11 @@ def test_settings_reach_the_classes(tmp_path):
             "nuts:",
             r"mine\.yaml:8: methods\.nuts: found nothing; it must be a block of keys, such as `nuts: {}`",
         ),
+        (
+            "nuts: {}",
+            "nuts: {}\n  nuts: {draws: 500}",
+            r"mine\.yaml:9: methods\.nuts: given twice, first in line 8",
+        ),
         ("seed: 1", "seed: one", r"mine\.yaml:2: seed: found 'one'; it must be an integer\."),
         ("nuts:", "nutz:", r"mine\.yaml:8: methods\.nutz: no such method\. Did you mean 'nuts'\?"),
         ("draws: 500", "draws: many", r"mine\.yaml:10: methods\.advi-meanfield\.draws: found 'many'"),

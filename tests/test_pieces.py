@@ -94,6 +94,24 @@ def test_a_killed_job_goes_on_and_changed_inputs_are_fitted_again(fit, tmp_path)
     assert done[4:] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+@pytest.mark.parametrize("damage", [lambda raw: raw[: len(raw) // 2], lambda raw: b"", lambda raw: b"[1]"])
+def test_a_damaged_piece_is_fitted_again(fit, tmp_path, suffix, damage, capsys):
+    done = []
+
+    def fit_one(number, task):
+        done.append(number)
+        return FINISHED
+
+    fit(fit_one)
+    (file, *_) = sorted((tmp_path / "pieces").rglob(f"*{suffix}"))
+    file.write_bytes(damage(file.read_bytes()))
+    assert [piece.status for piece in fit(fit_one).values()] == ["ok"] * 3
+    assert len(done) == 4
+    said = capsys.readouterr().err
+    assert f"{file}: cannot be read" in said and "Fitted again." in said
+
+
 def test_failed_fits_leave_their_rows_and_no_draws(fit, tmp_path):
     def fit_one(number, task):
         if number == 2:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from pipeline.errors import UserError
 from pipeline.files import fingerprint, whole
 from pipeline.labels.runs import Labels
 from pipeline.posterior import Posterior, Proposal
@@ -19,19 +20,20 @@ from pipeline.posterior_io import (
 from pipeline.scenarios.base import DataSet
 
 
-def make_labels(rng, n_obs):
+def make_labels(rng, n_obs, n_batches):
     return Labels(
         axes={"mu": (0,)},
         permutations={name: rng.permuted(np.tile([0, 1, 2], (2, 6, 1)), axis=2) for name in ("a", "b")},
         wall_s={"a": 0.5, "b": 0.25},
         together=rng.random((2, 6)),
         observed=np.arange(n_obs)[::-1].copy(),
-        coclustering=rng.random((4, n_obs, n_obs)),
+        coclustering=rng.random((n_batches, n_obs, n_obs)),
     )
 
 
 def make_posterior(seed, n_obs, with_proposal):
     rng = np.random.default_rng(seed)
+    n_batches = 4 + seed  # resampled draws come in batches of unequal numbers
     proposal = None
     if with_proposal:
         proposal = Proposal(rng.normal(size=7), rng.normal(size=7), rng.normal(size=(2, 12)))
@@ -39,9 +41,9 @@ def make_posterior(seed, n_obs, with_proposal):
         parameters={"mu": rng.normal(size=(2, 6, 3)), "sd": rng.normal(size=(2, 6))},
         unconstrained=rng.normal(size=(2, 6, 4)),
         log_p=rng.normal(size=(2, 6)),
-        memberships={"filtering": rng.random((5, n_obs, 2)), "smoothing": rng.random((5, n_obs, 2))},
+        memberships={kind: rng.random((n_batches, n_obs, 2)) for kind in ("filtering", "smoothing")},
         proposal=proposal,
-        labels=make_labels(rng, n_obs) if with_proposal else None,
+        labels=make_labels(rng, n_obs, n_batches) if with_proposal else None,
     )
 
 
@@ -160,6 +162,25 @@ def test_data_sets_round_trip(tmp_path):
     write_data_sets(tmp_path / "real.nc", [DataSet(np.arange(3.0)[:, None])])
     real = read_data_sets(tmp_path / "real.nc")[0]
     assert real.theta is None and real.z is None and real.y.shape == (3, 1)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 3000])
+@pytest.mark.parametrize("read", [read_posteriors, read_data_sets])
+def test_a_damaged_file_is_named(tmp_path, read, keep):
+    file = tmp_path / "damaged.nc"
+    write_data_sets(file, [DataSet(y=np.ones((9, 1)))])
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(
+        UserError, match=r"damaged\.nc: cannot be read \(.*remove it and give the same command"
+    ):
+        read(file)
+
+
+def test_a_file_of_another_kind_is_named(tmp_path):
+    file = tmp_path / "posteriors.nc"
+    write_posteriors(file, {})
+    with pytest.raises(UserError, match=r"posteriors\.nc: cannot be read"):
+        read_data_sets(file)
 
 
 def test_a_writer_that_fails_leaves_nothing(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.fitting import complete
 from pipeline.methods import get_method
-from pipeline.methods.base import Fit, Method, Task, TrainedMethod
+from pipeline.methods.base import Fit, Method, Task, TrainedMethod, check_fit
 from pipeline.posterior import Posterior
 from pipeline.scenarios.base import DataSet, Scenario
 from pipeline.stan.build import Built
@@ -63,16 +63,15 @@ def check_method(method: Method, scenario: Scenario, data: DataSet, built: Built
 
 def check_draws(task: Task, fit: Fit) -> None:
     """Draws are finite, in the parameters' support, and the memberships that follow from them."""
-    chains, draws, flat = fit.flat.shape
-    assert chains >= 1 and draws >= 100
-    assert flat == sum(int(np.prod(shape)) for shape in task.model.shapes.values())
-    assert np.isfinite(fit.flat).all()
+    chains, draws = fit.flat.shape[:2]
+    check_fit(task, fit)
+    assert chains >= 1 and draws >= 100, f"{chains} chains of {draws} draws; at least 100 draws are needed"
     posterior = complete(task, fit)
     back = task.model.constrain(posterior.unconstrained.reshape(-1, task.model.dim))
     # Draws with exchangeable labels come back relabelled.
     flat = task.model.flatten(posterior.parameters) if task.scenario.label_axes else fit.flat
     np.testing.assert_allclose(back.reshape(flat.shape), flat, rtol=1e-6, atol=1e-9)
-    assert np.isfinite(posterior.log_p).all()
+    assert np.isfinite(posterior.log_p).all(), "draws where the program's log density is not finite"
     check_memberships(task, fit, posterior)
 
 
@@ -112,7 +111,9 @@ def check_density(task: Task, fit: Fit) -> None:
     approximation = fit.approximation
     assert approximation is not None
     raw = approximation.raw
-    assert raw.ndim == 2 and raw.shape[1] == task.model.dim and len(raw) >= 100
+    assert raw.ndim == 2 and raw.shape[1] == task.model.dim and len(raw) >= 100, (
+        f"raw draws of shape {raw.shape}; they must be unconstrained, (draw, {task.model.dim}), 100 or more"
+    )
     log_q = approximation.density.log_density(raw)
     centre = raw[np.argmax(log_q)]
     scale = 1.5 * np.median(np.abs(raw - centre), axis=0)
@@ -123,7 +124,10 @@ def check_density(task: Task, fit: Fit) -> None:
     log_g = -0.5 * (z**2).sum(axis=0) - 0.5 * np.linalg.slogdet(2 * np.pi * covariance)[1]
     weights = np.exp(log_g - log_q)
     error = weights.std(ddof=1) / np.sqrt(len(weights))
-    assert abs(weights.mean() - 1) < 4.5 * error + 1e-9, (weights.mean(), error)
+    assert abs(weights.mean() - 1) < 4.5 * error + 1e-9, (
+        "the density is not normalised, or the raw draws are not its own: weights of mean 1 have mean "
+        f"{weights.mean():.3g}, with error {error:.2g}"
+    )
     assert error < 0.2, "the check has no power"
 
 

@@ -95,6 +95,26 @@ class Fit:
     note: str = ""
 
 
+def check_fit(task: Task, fit: Fit) -> None:
+    """Refuse draws that no scoring could make sense of.
+
+    Raises:
+        TypeError: no `Fit`.
+        ValueError: draws of another shape, or that are not finite.
+    """
+    if not isinstance(fit, Fit):
+        raise TypeError(f"fit returned a {type(fit).__name__}; it must return a Fit")
+    n_columns = sum(int(np.prod(shape)) for shape in task.model.shapes.values())
+    if fit.flat.ndim != 3 or fit.flat.shape[2] != n_columns:
+        raise ValueError(
+            f"fit returned draws of shape {fit.flat.shape}; they must be (chain, draw, {n_columns}), with "
+            "one chain where a method has none"
+        )
+    if not (finite := np.isfinite(fit.flat).all(axis=2)).all():
+        chain, draw = np.argwhere(~finite)[0]
+        raise ValueError(f"fit returned a draw that is not finite: number {draw} of chain {chain}, from 0")
+
+
 class Method(abc.ABC):
     """A way to approximate a posterior; concrete classes are frozen dataclasses of their settings.
 

@@ -8,7 +8,7 @@ import altair as alt
 from pipeline.report.drawing import LOG, Drawing, Record, colour, shape, tooltips, x_axis
 from pipeline.report.style import RULE, Mark
 
-_SHARES = alt.Scale(domain=[0, 1], range=["#ffffff", "#0b3d66"])
+_SHARES = alt.Scale(domain=[0, 1], range=["#ffffff", "#0b3d66"], interpolate="rgb")
 
 
 def traces(points: Sequence[Record], edges: Sequence[float], components: Sequence[Mark]) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def _gist(finding: Finding) -> str:
         is_finite = math.isfinite(finding.pays_from)
         parts.append(f"pays from {short(finding.pays_from)}" if is_finite else "training never pays")
     if finding.responsible:
-        parts.append(f"by {len(finding.responsible)} of {finding.n_scored} data sets")
+        parts.append(f"through {len(finding.responsible)} of {finding.n_scored} data sets")
     if finding.n_failed:
         parts.append(f"{finding.n_failed} of {finding.n_tried} failed")
     return " · ".join(parts)

@@ -169,7 +169,8 @@ def worst(run: Run) -> Table:
     typical = known.assign(size=known["floor"].abs()).groupby(keys)["size"]
     table = known.assign(floor=typical.transform("mean"), size=known["value"].abs())
     table = table[table["floor"] > 0]
-    table = table.assign(ratio=table["size"] / table["floor"])
+    # A floor may be near zero by chance; what lies within its own error is no fault.
+    table = table.assign(ratio=table["size"] / table[["floor", "mcse"]].max(axis=1))
     table = table.sort_values("ratio", ascending=False, kind="stable")
     table = table.drop_duplicates(["scenario", "dataset", "method"]).head(MAX_WORST)
     return make_table(
@@ -189,7 +190,8 @@ def worst(run: Run) -> Table:
         table,
         sorted_by="-ratio",
         note="One row a fit: the score that lies the most floors away from ideal. "
-        f"The floor is its mean over the method’s fits to the scenario. At most {MAX_WORST} fits.",
+        "The floor is its mean over the method’s fits to the scenario; where the score’s own error is "
+        f"larger, that is the unit. At most {MAX_WORST} fits.",
         empty="No score has a floor, so nothing can be ranked.",
     )
 

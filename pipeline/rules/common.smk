@@ -42,12 +42,16 @@ RUN_LOCK = FileLock(f"results/.{CONFIG.run}.lock")
 
 
 onstart:
-    os.makedirs("results", exist_ok=True)
     try:
+        os.makedirs("results", exist_ok=True)
         RUN_LOCK.acquire(timeout=0)
     except Timeout:
         raise WorkflowError(
             f"Another snakemake is working on {RUN}; wait for it to end, or stop it."
+        ) from None
+    except OSError as error:
+        raise WorkflowError(
+            f"results/: cannot write here ({error.strerror}). Free some space or mend the rights."
         ) from None
 
 

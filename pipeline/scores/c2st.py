@@ -78,7 +78,10 @@ def c2st(
     x, y = method.reshape(-1, method.shape[-1]), reference.reshape(-1, dim)
     n = x.shape[0]
     if x.shape != y.shape or n < 2 * N_FOLDS:
-        raise ValueError(f"equal shapes with at least {2 * N_FOLDS} draws are needed: {x.shape}, {y.shape}")
+        raise ValueError(
+            f"equal shapes with at least {2 * N_FOLDS} draws are needed; found {x.shape} and {y.shape}, "
+            "draws first"
+        )
     rng = np.random.default_rng(seed)
     draws = np.concatenate([x, y])
     from_method = np.arange(2 * n) < n

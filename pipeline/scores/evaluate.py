@@ -199,25 +199,29 @@ def _cut(posterior: Posterior, n_draws: int) -> Posterior:
     chains, length = posterior.log_p.shape
     kept = min(length, math.ceil(n_draws / chains))
 
-    def first(batches: np.ndarray) -> np.ndarray:
+    def first(batches: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """Return the first batches, of which ``shares`` are the sizes over the mean size of all."""
         n_batches = min(len(batches), max(2, round(len(batches) * kept / length)))
-        if len(batches) % chains:
-            return batches[:n_batches]
-        # The first batch of each chain, then the second of each.
-        by_turn = np.arange(len(batches)).reshape(chains, -1).T.ravel()
-        return batches[np.sort(by_turn[:n_batches])]
+        chosen = np.arange(n_batches)
+        if len(batches) % chains == 0:
+            # The first batch of each chain, then the second of each.
+            by_turn = np.arange(len(batches)).reshape(chains, -1).T.ravel()
+            chosen = np.sort(by_turn[:n_batches])
+        return batches[chosen] / shares[chosen].mean()
 
     return dataclasses.replace(
         posterior,
         parameters={name: draws[:, :kept] for name, draws in posterior.parameters.items()},
         unconstrained=posterior.unconstrained[:, :kept],
         log_p=posterior.log_p[:, :kept],
-        memberships={kind: first(batches) for kind, batches in posterior.memberships.items()},
+        memberships={
+            kind: first(p, shares=p[:, 0].sum(axis=-1)) for kind, p in posterior.memberships.items()
+        },
         labels=posterior.labels
         and dataclasses.replace(
             posterior.labels,
             permutations={name: p[:, :kept] for name, p in posterior.labels.permutations.items()},
             together=posterior.labels.together[:, :kept],
-            coclustering=first(posterior.labels.coclustering),
+            coclustering=first(posterior.labels.coclustering, posterior.labels.coclustering[:, 0, 0]),
         ),
     )

@@ -10,6 +10,7 @@ from scipy.stats import t as student_t
 BASELINE = "nuts"
 FIT_PHASES = ("warmup", "sample", "infer", "correct")
 ONE_OFF_PHASES = ("build", "train")
+MIN_FOR_INTERVAL = 3  # data sets; of two, the interval may go from nothing to a million
 MEASURES = ("wall_s", "cpu_s", "wall_s_per_1000_ess", "cpu_s_per_1000_ess")
 
 
@@ -80,9 +81,9 @@ def speedups(timings: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 def geometric_mean(
     log_ratios: Float[np.ndarray, " dataset"], level: float = 0.95
 ) -> tuple[float, float, float]:
-    """Return exp of the mean log ratio and its interval by Student's t; the interval of one value is NaN."""
+    """Return exp of the mean log ratio and its interval by Student's t, NaN of one or two values."""
     n, mean = len(log_ratios), float(np.mean(log_ratios))
-    if n < 2:
+    if n < MIN_FOR_INTERVAL:
         return math.exp(mean), math.nan, math.nan
     half = float(student_t.ppf((1 + level) / 2, n - 1)) * float(np.std(log_ratios, ddof=1)) / math.sqrt(n)
     with np.errstate(over="ignore"):  # two values at a high level say nothing: 0 to infinity

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.files import write_json
+from pipeline.files import reading, write_json
 from pipeline.stan.build import Built, build
 from pipeline.stan.toolchain import ToolchainRecord
 
@@ -17,18 +17,19 @@ def write_built(path: Path, built: Built, stan_file: Path) -> None:
 def read_built(path: Path) -> Built:
     """Read a record; a program that has gone from the cache since is built again.
 
-    Raises UserError where that fails.
+    Raises UserError where that fails, or the record is damaged.
     """
-    record = json.loads(path.read_text())
-    stan_file = Path(record.pop("stan_file"))
-    built = Built(
-        **{
-            **record,
-            "executable": Path(record["executable"]),
-            "library": Path(record["library"]),
-            "toolchain": ToolchainRecord(**record["toolchain"]),
-        }
-    )
+    with reading(path):
+        record = json.loads(path.read_text())
+        stan_file = Path(record.pop("stan_file"))
+        built = Built(
+            **{
+                **record,
+                "executable": Path(record["executable"]),
+                "library": Path(record["library"]),
+                "toolchain": ToolchainRecord(**record["toolchain"]),
+            }
+        )
     if built.executable.exists() and built.library.exists():
         return built
     return build(stan_file, built.toolchain.kind)

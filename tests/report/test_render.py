@@ -289,7 +289,7 @@ def test_a_bias_of_one_data_set_is_said_to_be_its_own(tmp_path: Path):
     scores.loc[here & (scores["metric"] == "mean_error_sd"), "value"] = 4.0
     scores.to_parquet(folder / "scores.parquet")
     html = render_html(read_run(folder))
-    assert "by 1 of 20 data sets" in html
+    assert "through 1 of 20 data sets" in html
     assert "On gmm-ordered 1 of 20 data sets makes it so (7); over the others" in html
     assert 'href="#def-few-data-sets"' in html and "data set 7 " in html
     assert "R-hat of its own chains" not in html

@@ -59,9 +59,20 @@ def test_floors_are_the_second_runs_scores(shifted, references):
         memberships={"membership": second.memberships["membership"][[0, 1, 4, 5, 8, 9, 12, 13]]},
     )
     for row in score_data_set(cut, (first, second), TRUTH, seed=1):
-        assert row.value == floors[row.metric, row.parameter].floor == row.floor, row
+        floor = floors[row.metric, row.parameter].floor
+        assert row.value == pytest.approx(floor, rel=1e-9, abs=1e-12) and row.floor == floor, row
     assert math.isnan(floors["pareto_k", ""].floor)
     assert 0 <= floors["kl_to_reference", ""].floor < 5 * floors["kl_to_reference", ""].mcse
+
+
+def test_floors_are_of_probabilities_whatever_the_sizes_of_the_batches(shifted, references, normal_posterior):
+    """Of a reference whose chains do not split evenly the first batches are the larger ones."""
+    first, second = references
+    sizes = np.where(np.arange(16) % 4 < 2, 1.02, 0.98)[:, None, None]
+    uneven = dataclasses.replace(second, memberships={"membership": second.memberships["membership"] * sizes})
+    scores = [by_name(score_data_set(shifted[0], (first, one), TRUTH, seed=1)) for one in (second, uneven)]
+    for name in ("membership_excess_log_loss", "membership_log_loss", "membership_total_variation"):
+        assert scores[1][name, ""].floor == pytest.approx(scores[0][name, ""].floor, abs=1e-12)
 
 
 def test_references_may_differ_in_length(shifted, references, normal_posterior):

@@ -36,8 +36,7 @@ def test_speedups_are_geometric_means_over_shared_data_sets(timings):
     expected = {"wall_s": 4, "cpu_s": 16, "wall_s_per_1000_ess": 8, "cpu_s_per_1000_ess": 32}
     assert table["speedup"].to_dict() == pytest.approx(expected)
     assert list(table.loc["wall_s", ["method_cost", "nuts_cost"]]) == pytest.approx([1, 4])
-    between = (table["low"] < table["speedup"]) & (table["speedup"] < table["high"])
-    assert between.tolist() == [True] * 4
+    assert table[["low", "high"]].isna().all(axis=None), "two data sets tell no interval"
 
 
 def test_measures_that_are_unknown_are_left_out(timings):
@@ -68,6 +67,8 @@ def test_one_data_set_has_no_interval():
     assert centre == pytest.approx(3) and math.isnan(low) and math.isnan(high)
 
 
-def test_two_values_at_a_high_level_say_nothing():
-    centre, low, high = geometric_mean(np.array([0.0, 8.0]), 0.999)
-    assert (low, high) == (0.0, math.inf) and centre == pytest.approx(math.exp(4))
+def test_few_values_say_little():
+    centre, low, high = geometric_mean(np.array([0.0, 8.0]))
+    assert np.isnan([low, high]).all() and centre == pytest.approx(math.exp(4))
+    centre, low, high = geometric_mean(np.array([0.0, 4.0, 8.0]))
+    assert low < 1e-2 and high > 1e5 and centre == pytest.approx(math.exp(4))

@@ -17,8 +17,13 @@
   };
 
   // On paper nothing can be opened.
+  let opened = [];
   addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll(".overview details")) details.open = true;
+    opened = [...document.querySelectorAll(".overview details:not([open])")];
+    for (const details of opened) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of opened) details.open = false;
   });
 
   // ---- tables: sort by header, filter by text and value, page, download
