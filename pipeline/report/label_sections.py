@@ -180,7 +180,10 @@ def label_sentences(
                     "disagree: R-hat warns of these draws, and the scores count them"
                 )
         if "copies_visited" in found:
-            parts.append(f"draws in {percent(round(found['copies_visited'], 3))} of the copies")
+            by_chain = ""
+            if "copies_visited_by_chain" in found:
+                by_chain = f" (one chain in {percent(round(found['copies_visited_by_chain'], 3))})"
+            parts.append(f"draws in {percent(round(found['copies_visited'], 3))} of the copies{by_chain}")
         if "missed_mass" in found:
             missed, of_stan = (percent(round(x[method, "missed_mass"], 3)) for x in (overall, floors))
             parts.append(f"{missed} of the relabelled posterior missed ({of_stan} by a second run of Stan)")

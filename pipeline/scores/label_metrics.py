@@ -77,6 +77,25 @@ LABEL_METRICS = [
         source="Jasra, Holmes and Stephens 2005, Statistical Science 20(1)",
     ),
     Metric(
+        name="copies_visited_by_chain",
+        title="copies visited by a chain",
+        definition=(
+            "Share of the K! copies of the modes that one chain visits, the mean over chains. Chains that "
+            "never leave theirs visit 1/K! each, however many copies all of them together have seen. Only of "
+            "methods with several chains."
+        ),
+        formula="mean over chains of (number of different permutations / K!)",
+        unit="share",
+        minimum=0,
+        maximum=1,
+        ideal=1,
+        direction="higher is better",
+        summary="mean",
+        baseline="none",
+        floor=_ALL_COPIES,
+        source="Jasra, Holmes and Stephens 2005, Statistical Science 20(1)",
+    ),
+    Metric(
         name="copy_imbalance",
         title="imbalance of copies",
         definition=(

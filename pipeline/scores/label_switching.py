@@ -57,6 +57,7 @@ def label_scores(method: Posterior, reference: Posterior, *, seed: int) -> dict[
         scores["rhat_raw", ""] = r_hat_max(raw.scalars())
         scores["rhat_relabelled", ""] = r_hat_max(method.scalars())
         scores["rhat_invariant", ""] = r_hat_max(own)
+        scores["copies_visited_by_chain", ""] = copies_visited_by_chain(copies, n_copies)
     return scores
 
 
@@ -79,6 +80,12 @@ def switch_rate(copies: Copies, log_p: Chains) -> Estimate:
 def copies_visited(copies: Copies, n_copies: int) -> Estimate:
     """Return the share of the K! copies that hold any draw; its error is unknown."""
     return Estimate(len(np.unique(copies)) / n_copies, math.nan)
+
+
+def copies_visited_by_chain(copies: Copies, n_copies: int) -> Estimate:
+    """Return the mean over chains of the share of the copies that a chain visits, with the chains' error."""
+    each = np.array([len(np.unique(chain)) for chain in copies]) / n_copies
+    return Estimate(float(each.mean()), float(each.std(ddof=1)) / math.sqrt(len(each)))
 
 
 def copy_shares(copies: Copies, n_copies: int) -> Float[np.ndarray, " copy"]:

@@ -27,6 +27,8 @@ def test_chains_that_stay_in_their_copies(references):
     found = scores(exchangeable(3, stuck), references)
     assert found["switch_rate", ""].value == 0
     assert found["copies_visited", ""].value == pytest.approx(4 / 6)
+    by_chain = found["copies_visited_by_chain", ""]
+    assert (by_chain.value, by_chain.mcse) == (pytest.approx(1 / 6), 0)
     assert found["copy_imbalance", ""].value == pytest.approx(2 / 6)
     assert found["rhat_raw", ""].value > 1.5
     assert found["rhat_relabelled", ""].value < 1.02 and found["rhat_invariant", ""].value < 1.02
@@ -35,7 +37,7 @@ def test_chains_that_stay_in_their_copies(references):
 def test_independent_draws_from_all_copies(references):
     found = scores(exchangeable(3, wandering), references)
     assert found["switch_rate", ""].value == 1
-    assert found["copies_visited", ""].value == 1
+    assert found["copies_visited", ""].value == found["copies_visited_by_chain", ""].value == 1
     assert found["copy_imbalance", ""].value < 0.01
     assert found["rhat_raw", ""].value < 1.02
 
@@ -56,6 +58,7 @@ def test_one_copy_is_told_from_a_missed_mode(references):
     assert one_mode["invariant_wasserstein1_sd", "sorted mu(2)"].value > 0.5
     assert one_copy["invariant_wasserstein1_sd", "sorted mu(2)"].value < 0.15
     assert ("rhat_raw", "") not in one_copy, "one chain has none"
+    assert ("copies_visited_by_chain", "") not in one_copy
 
 
 def test_every_metric_is_registered_and_has_its_kind_of_floor(references):
