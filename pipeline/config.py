@@ -181,8 +181,8 @@ def _data_names(blocks: Mapping[str, Any], scenarios: Mapping[str, Scenario]) ->
                 f"{place}: there is no scenario {other!r} in this run with data sets of its own."
                 f"{did_you_mean(other, possible)} Allowed: {', '.join(possible) or 'none'}."
             )
-        both = [scenarios[one].data_sets([1])[0].y for one in (name, other)]
-        if not np.array_equal(*both):
+        own, others = (scenarios[one].data_sets([1])[0].y for one in (name, other))
+        if not np.array_equal(own, others):
             raise UserError(
                 f"{place}: from the same seeds {name} draws other observations than {other}. Give both the "
                 "same settings but for the order of components."

@@ -31,7 +31,7 @@ methods:
 """
 
 
-@pytest.mark.parametrize("name", ["default", "smoke", "paper"])
+@pytest.mark.parametrize("name", ["default", "smoke", "paper", "labels"])
 def test_the_shipped_configurations_are_valid(name):
     config = check_config(yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()))
     assert config.run == name and "nuts" in config.methods

@@ -14,6 +14,7 @@ from pipeline.report.provenance import describe
 from pipeline.report.scoring import METRICS, VERDICT_WORDS, judge_all, summarise
 from pipeline.report.sections import classification_section, posterior_section, time_section
 from pipeline.report.style import VERDICT_GLYPHS, marks
+from pipeline.report.twins import twin_table
 from pipeline.scores.break_even import break_even
 from pipeline.scores.referenced import has_reference
 
@@ -93,6 +94,7 @@ def render_html(run: Run) -> str:
             "failures": tables.failures(run),
             "certificates": tables.certificates(run),
             "worst": tables.worst(run),
+            "twins": twin_table(run, summary, judgements),
             "fits": tables.fits(run),
             "jobs": cost_tables.jobs(run),
         },
