@@ -261,6 +261,12 @@ def _notes(baseline: Snapshot, run: Snapshot, same_data: dict[str, set[int]]) ->
         notes.append(f"{shared} of the baseline's {len(baseline.data)} data sets are in this run.")
     else:
         notes.append("No data set of the baseline is in this run: scores are not compared in pairs.")
+    if few := [str(name) for name, count in counts.items() if count < MIN_DATA_SETS]:
+        notes.append(
+            f"Of {', '.join(few)} the baseline has fewer than {MIN_DATA_SETS} data sets: only losses beyond "
+            "twice a score and its Monte Carlo error can be told from chance there, and only with the same "
+            "seed; others read as unchanged."
+        )
     then, now = baseline.record["config"].get("methods", {}), run.record["config"].get("methods", {})
     notes += [
         f"Settings of {name}: {then[name] or {}} in the baseline, {now[name] or {}} now."

@@ -58,9 +58,9 @@ def _position(path: Path, header: list[str], column: str) -> int:
     if column not in header:
         one_field = len(header) == 1 and re.search("[;\t]", header[0])
         advice = " Separate the columns by commas." if one_field else ""
+        hint = "" if one_field else did_you_mean(column, header)
         raise UserError(
-            f"{path}, line 1: there is no column {column!r}.{did_you_mean(column, header)} "
-            f"Found: {', '.join(header)}.{advice}"
+            f"{path}, line 1: there is no column {column!r}.{hint} Found: {', '.join(header)}.{advice}"
         )
     return header.index(column)
 

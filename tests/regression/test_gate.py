@@ -129,6 +129,7 @@ def test_unchanged_runs_with_other_seeds_pass(accepted, tmp_path):
 def test_another_seed_leaves_single_data_sets_unjudged(accepted, tmp_path):
     record = gate(make_run(tmp_path / "made", seed=9, **QUIET), accepted)
     assert {key[0] for key in verdicts(record, "not judged")} == {"galaxies"}
+    assert any(note.startswith("Of galaxies the baseline has fewer than 5") for note in record["notes"])
 
 
 def test_the_comment_is_short_and_hostile_reasons_stay_text(run, accepted):
