@@ -69,7 +69,7 @@ def _from_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
         _check(module, str(path))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         if isinstance(error, UserError):
             raise
@@ -84,7 +84,7 @@ def _installed() -> tuple[ModuleType, ...]:
         label = f"{entry.name} ({entry.value})"
         try:
             module = entry.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(_failed(label, error)) from error
         _check(module, label)
         found.append(module)
@@ -102,7 +102,7 @@ def _check(module: ModuleType, label: str) -> None:
         )
 
 
-def _failed(label: str, error: Exception) -> str:
+def _failed(label: str, error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in label]
     line = f", line {frames[-1].lineno}" if frames else ""
     return f"plugins: {label}{line}: importing it failed: {type(error).__name__}: {error}"

@@ -70,6 +70,7 @@ def test_a_file_brings_its_methods_and_scenarios(outside):
         ("import no_such_package", r"line 1: importing it failed: ModuleNotFoundError: .*no_such_package"),
         ("\n\nx = 1 / 0", "line 3: importing it failed: ZeroDivisionError"),
         ("x = ", "importing it failed: SyntaxError"),
+        ("import sys\nsys.exit(3)", "line 2: importing it failed: SystemExit: 3"),
         ("x = 1", "defines no method and no scenario"),
         (
             "from pipeline.methods import register\nfrom pipeline.methods.base import Method\n"

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 INK, SOFT, BAND, RULE = "#1b1f24", "#57606a", "#e4e8ec", "#8b949e"
-_COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
-_DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 1], [1, 2], [10, 3])
+_COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255")
+_SHAPES = (
+    *("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"),
+    "triangle-left",
+)
+_DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 1], [1, 2], [10, 3], [5, 2, 1, 2])
 
 PHASE_COLOURS = {
     "build": "#b3b9c0",
@@ -80,7 +83,7 @@ class Mark:
 
 
 def marks(methods: Sequence[str]) -> list[Mark]:
-    """Return each method's mark by position; after seven the colours come again with other shapes."""
+    """Return each method's mark by position; after eight the colours come again with other shapes."""
     n_colours = len(_COLOURS)
     return [
         Mark(
@@ -105,6 +108,7 @@ _PATHS = {
     "triangle-up": _polygon(3, -90),
     "triangle-down": _polygon(3, 90),
     "triangle-right": _polygon(3, 0),
+    "triangle-left": _polygon(3, 180),
     "diamond": _polygon(4, -90),
     "cross": "M-2,-6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z",
 }
