@@ -1,5 +1,6 @@
 """All checks of one trained network: a summary for the report, and a row for each data set."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -124,7 +125,7 @@ def alter_and_examine(
             if "bs_model_construct" not in str(error):
                 raise
             # A user's program may allow no such data.
-            print(f"{kind}: not tried, since the Stan program refuses such data: {error}")
+            print(f"{kind}: not tried, since the Stan program refuses such data: {error}", file=sys.stderr)
             continue
         flagged += shares(kind, flag.flags(features))
         accuracy.append({"data": kind, **of_weights(weights)})
