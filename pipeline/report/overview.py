@@ -197,7 +197,8 @@ def _column_note(run: Run, scenario: str) -> str:
 
 def _footnote(run: Run, rows: Sequence[OverviewRow]) -> str:
     texts = [
-        "Speedups are of wall time against nuts on the same data sets, with 95% intervals; "
+        "Speedups are of wall time against nuts on the same data sets, with 95% intervals from three data "
+        "sets on; "
         "compiling and training are not in them."
     ]
     if any(finding.pays_from is not None for row in rows for finding in row.findings):
