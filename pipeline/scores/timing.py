@@ -56,8 +56,8 @@ def speedups(timings: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
     Returns:
         A row for each scenario, method (``nuts`` left out) and one of ``MEASURES``: n_datasets; the geometric
-        means method_cost and nuts_cost; speedup, and its interval's low and high, which are NaN for one or two data
-        set. Above 1 the method is cheaper.
+        means method_cost and nuts_cost; speedup, and its interval's low and high, which are NaN for one or
+        two data sets. Above 1 the method is cheaper.
     """
     keys = ["scenario", "dataset"]
     table = costs(timings)
