@@ -5,7 +5,7 @@ min_version("9.0")
 
 
 # A configuration given on the command line replaces the default one; it is not merged into it.
-if "run" not in config:
+if not workflow.overwrite_configfiles:
 
     configfile: "config/default.yaml"
 

@@ -25,7 +25,7 @@ from pipeline.methods.base import Fit, MethodFailed, Task
 from pipeline.methods.mixture_vi import PROPOSALS_EACH
 from pipeline.scenarios import get_scenario
 from pipeline.scenarios.base import STAN_FOLDER
-from pipeline.scores.density import kl_to_reference, pareto_k
+from pipeline.scores.density import divergences, pareto_k
 from pipeline.stan.build import build
 from pipeline.stan.model import BoundModel
 
@@ -86,7 +86,7 @@ def ordered(count: int, only: list[str]) -> None:
                 kl = math.nan
                 if fit is not None and fit.approximation is not None:
                     ratio = (log_p - fit.approximation.density.log_density(at)).reshape(reference.shape[:2])
-                    kl = kl_to_reference(ratio, log_ratio).value
+                    kl = divergences(ratio, log_ratio).kl_to_reference.value
                 rows.append({"dataset": i, "method": label, "kl": kl, **found})
                 words = ", ".join(f"{key} {value:.4g}" for key, value in list(rows[-1].items())[2:])
                 print(f"  {scenario}, data set {i}, {label}: {words}", flush=True)

@@ -18,6 +18,7 @@ TIMING_COLUMNS = [
     "n_draws",
     "ess_bulk_min",
 ]  # fmt: skip
+COPY_COLUMNS = ["scenario", "dataset", "method", "chain", "copy", "share", "switch_rate"]
 STATUS_COLUMNS = ["scenario", "dataset", "method", "status", "reason"]
 
 
@@ -32,7 +33,7 @@ def collect(
     programs: Mapping[str, str],
     run_folder: Path,
 ) -> None:
-    """Write scores.parquet, scores.csv, timings.csv, status.csv and certificates.csv.
+    """Write scores.parquet, scores.csv, timings.csv, status.csv, certificates.csv and copies.csv.
 
     Args:
         scores, statuses, records: a file for each (scenario, method), named scenario/method.
@@ -99,6 +100,13 @@ def collect(
     _write_csv(run_folder / "timings.csv", pd.DataFrame(timing, columns=TIMING_COLUMNS))
     _write_csv(run_folder / "status.csv", pd.DataFrame(status)[STATUS_COLUMNS])
     _write_csv(run_folder / "certificates.csv", pd.DataFrame(certificates))
+    copies = [
+        (row["scenario"], row["dataset"], row["method"], chain["chain"], copy, share, chain["switch_rate"])
+        for row in status
+        for chain in row.get("chains", [])
+        for copy, share in chain["shares"].items()
+    ]
+    _write_csv(run_folder / "copies.csv", pd.DataFrame(copies, columns=COPY_COLUMNS))
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -1,5 +1,6 @@
 """What made a run: machine, versions, code, configuration."""
 
+import json
 import os
 import platform
 import shlex
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import yaml
 
 PACKAGES = (
     ["latentbench", "httpstan", "cmdstanpy", "bridgestan", "numpy", "scipy", "pandas", "xarray"]
@@ -23,14 +25,23 @@ def provenance(
     config_files: Sequence[str],
     toolchain: Mapping[str, Any],
     published_references: Mapping[str, str],
+    records: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Return the record behind provenance.json.
 
-    ``published_references`` says, by scenario, whose draws its first reference run is.
+    Args:
+        config: as the run had it, from files and the command line.
+        config_files: where it came from.
+        toolchain: which Stan.
+        published_references: by scenario, whose draws its first reference run is.
+        records: of the fits, which say on how many cores they ran.
     """
-    command = ["snakemake", "--cores", "all"]
-    if config_files and config_files != ["config/default.yaml"]:
-        command += ["--configfile", *config_files]
+    cores = {json.loads(file.read_text())["cores"] for file in records}
+    command = ["snakemake", "--cores", str(cores.pop()) if len(cores) == 1 else "all"]
+    if (files := [_from_here(file) for file in config_files]) and files != ["config/default.yaml"]:
+        command += ["--configfile", *files]
+    if given := _given_beside(config, config_files):
+        command += ["--config", *given]
     return {
         "run": config["run"],
         "command": shlex.join(command),
@@ -50,6 +61,26 @@ def provenance(
         "published_references": dict(published_references),
         "config": dict(config),
     }
+
+
+def _from_here(file: str) -> str:
+    """Return a path as it is typed in this folder, where the file lies below it."""
+    path = Path(file).resolve()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+def _given_beside(config: Mapping[str, Any], files: Sequence[str]) -> list[str]:
+    """Return what the command line changed of the files' values, as Snakemake takes it: ``key=value``."""
+    merged: dict[str, Any] = {}
+    for file in files:
+        if Path(file).is_file():
+            merged |= yaml.safe_load(Path(file).read_text()) or {}
+    # Texts need no quotes of their own, and JSON is YAML.
+    return [
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in config.items()
+        if files and merged.get(key) != value
+    ]
 
 
 def _version(package: str) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.files import whole, write_json
 from pipeline.posterior_io import read_data_sets, read_posteriors
 from pipeline.scores.evaluate import ess_bulk_min, score_data_set, score_without_reference
+from pipeline.scores.label_switching import copies_by_chain
 from pipeline.seeds import derive_seed
 
 _NUMBERS = ["value", "mcse", "floor"]
@@ -57,6 +58,8 @@ def score_cell(
                 status, reason = "failed", f"cannot be scored: {error}"
         ess = ess_bulk_min(posteriors[i]) if i in posteriors else None
         statuses.append({"dataset": i, "status": status, "reason": reason, "ess_bulk_min": ess})
+        if i in posteriors and posteriors[i].labels is not None:
+            statuses[-1]["chains"] = copies_by_chain(posteriors[i].labels)
     with whole(scores_file) as temporary:
         pd.DataFrame(rows, columns=COLUMNS).astype(_TYPES).to_parquet(temporary)
     write_json(status_file, statuses)

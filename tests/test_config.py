@@ -61,7 +61,11 @@ def test_settings_reach_the_classes(tmp_path):
             "n_dataset: 2",
             r"n_dataset: no such setting\. Did you mean 'n_datasets'\? Allowed: .*type, n_datasets, n_ref",
         ),
-        ("draws: 500", "scenario: [gmm-ordered]", r"Did you mean 'scenarios'\? Allowed: .*, scenarios\."),
+        (
+            "draws: 500",
+            "scenario: [gmm-ordered]",
+            r"Did you mean 'scenarios'\? Allowed: .*, scenarios, type\.",
+        ),
         (
             "nuts: {}",
             "nuts:",
@@ -74,6 +78,21 @@ def test_settings_reach_the_classes(tmp_path):
         ),
         ("seed: 1", "seed: one", r"mine\.yaml:2: seed: found 'one'; it must be an integer\."),
         ("nuts:", "nutz:", r"mine\.yaml:8: methods\.nutz: no such method\. Did you mean 'nuts'\?"),
+        (
+            "nuts: {}",
+            "quick: {type: nutz}",
+            r"mine\.yaml:8: methods\.quick\.type: no such method\. Did you mean 'nuts'\?",
+        ),
+        (
+            "nuts: {}",
+            "nuts: {type: laplace}",
+            r"mine\.yaml:8: methods\.nuts\.type: nuts is itself a method, and its name may not stand for",
+        ),
+        (
+            "nuts: {}",
+            "quick: {type: nuts, drows: 9}",
+            r"mine\.yaml:8: methods\.quick\.drows: no such setting",
+        ),
         ("draws: 500", "draws: many", r"mine\.yaml:10: methods\.advi-meanfield\.draws: found 'many'"),
         (
             "nuts: {}",

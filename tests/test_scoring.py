@@ -8,10 +8,24 @@ import pandas as pd
 import pytest
 
 from pipeline.collecting import collect
+from pipeline.labels.runs import USED, Labels
 from pipeline.posterior import Posterior
 from pipeline.posterior_io import write_data_sets, write_posteriors
 from pipeline.scenarios.base import DataSet
 from pipeline.scoring import score_cell
+
+# Chain 2 spends every other draw under exchanged labels, the others none.
+_EXCHANGED = (np.arange(300) % 2 == 1) & (np.arange(4) == 1)[:, None]
+LABELS = Labels(
+    axes={"mu": (0,)},
+    permutations={
+        USED: np.where((np.indices((4, 300)).prod(0) * [[0], [1], [0], [0]] % 2)[..., None], [1, 0], [0, 1])
+    },
+    wall_s={USED: 0.1},
+    together=np.full((4, 300), 0.5),
+    observed=np.arange(5),
+    coclustering=np.full((20, 5, 5), 0.5),
+)
 
 
 def make_posterior(seed, mean=0.0):
@@ -46,7 +60,8 @@ def run(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     write_data_sets(tmp_path / "data.nc", [DataSet(np.ones((5, 1)), z=np.zeros(5, int))] * 5)
     nan = replace(make_posterior(1), parameters={"mu": np.full((4, 300, 2), np.nan)})
-    write_posteriors(tmp_path / "draws/s/m.nc", {0: make_posterior(0, 0.5), 2: make_posterior(1), 4: nan})
+    found = {0: make_posterior(0, 0.5), 2: replace(make_posterior(1), labels=LABELS), 4: nan}
+    write_posteriors(tmp_path / "draws/s/m.nc", found)
     for number in (1, 2):
         all_five = {i: make_posterior(10 * number + i) for i in range(5)}
         write_posteriors(tmp_path / f"draws/s/reference-{number}.nc", all_five)
@@ -101,6 +116,17 @@ def test_only_certified_successes_are_scored(run):
     assert set(scores.dataset) == {0}
     shift = scores[scores.metric == "mean_error_sd"].set_index("parameter").value
     assert list(shift.index) == ["mu[1]", "mu[2]"] and (np.abs(shift - 0.5) < 0.2).all()
+
+
+def test_copies_that_chains_visit_have_a_table_whatever_the_reference(run):
+    copies = pd.read_csv(run / "copies.csv")
+    assert [list(row) for row in copies.itertuples(index=False)] == [
+        ["s", 2, "m", 1, "1-2", 1.0, 0.0],
+        ["s", 2, "m", 2, "1-2", 0.5, 1.0],
+        ["s", 2, "m", 2, "2-1", 0.5, 1.0],
+        ["s", 2, "m", 3, "1-2", 1.0, 0.0],
+        ["s", 2, "m", 4, "1-2", 1.0, 0.0],
+    ]
 
 
 def test_timings_carry_effective_sizes(run):

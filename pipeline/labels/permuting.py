@@ -75,6 +75,16 @@ def permute(
     return out
 
 
+def n_means(parameters: Mapping[str, np.ndarray], label_axes: LabelAxes) -> int:
+    """Return how many entries of ``mu`` a component has, which are its first features; 1 without ``mu``."""
+    axes = label_axes.get("mu", ())
+    if len(axes) != 1:
+        return 1
+    shape = list(parameters["mu"].shape[1:])
+    del shape[axes[0]]
+    return math.prod(shape)
+
+
 def features(parameters: Mapping[str, np.ndarray], label_axes: LabelAxes) -> np.ndarray:
     """Return what describes single components, of shape (draw, component, feature), ``mu`` first if there.
 

@@ -26,19 +26,39 @@ class Draws:
     """What relabellers look at.
 
     Attributes:
-        features: what describes single components; the first is the one to order by.
+        features: what describes single components.
         memberships: P(z_n = k | y, theta), the component before the observation; float32 is enough.
         log_p: log of the target, up to a constant.
+        n_means: how many features, the first ones, are the component's mean: one for each dimension.
     """
 
     features: Float[np.ndarray, "draw component feature"]
     memberships: Float[np.ndarray, "draw component obs"]
     log_p: Float[np.ndarray, " draw"]
+    n_means: int = 1
 
 
 def by_mean(draws: Draws) -> Permutations:
-    """Order the components of each draw by their first feature."""
-    return np.argsort(draws.features[:, :, 0], axis=1, kind="stable")
+    """Order the components of each draw by their means, in several dimensions along one direction.
+
+    No single dimension need tell all components apart. The direction is the one, of the dimensions and of
+    those between two components, along which the two nearest components of the densest draw lie furthest
+    from one another.
+    """
+    means = draws.features[:, :, : draws.n_means]
+    along = means @ _telling_direction(means[np.argmax(draws.log_p)])
+    return np.argsort(along, axis=1, kind="stable")
+
+
+def _telling_direction(means: Float[np.ndarray, "component dim"]) -> Float[np.ndarray, " dim"]:
+    between = np.concatenate([means[i + 1 :] - mean for i, mean in enumerate(means)])
+    between = between[np.any(between != 0, axis=1)]
+    between /= np.linalg.norm(between, axis=1, keepdims=True)
+    # Which of two components comes first must not matter.
+    between *= np.sign(np.take_along_axis(between, np.abs(between).argmax(axis=1)[:, None], axis=1))
+    candidates = np.concatenate([np.eye(means.shape[1]), between])
+    gaps = np.diff(np.sort(means @ candidates.T, axis=0), axis=0).min(axis=0)
+    return candidates[gaps.argmax()]
 
 
 def pivotal(draws: Draws) -> Permutations:

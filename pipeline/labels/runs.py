@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from pipeline.batches import batches_of
 from pipeline.labels.invariants import coclustering, pairs_together
-from pipeline.labels.permuting import LabelAxes, compose, features, inverse, permute
+from pipeline.labels.permuting import LabelAxes, compose, features, inverse, n_means, permute
 from pipeline.labels.relabelling import RELABELLERS, Draws, align, mean_memberships
 
 USED = "stephens"
@@ -70,7 +70,7 @@ def relabel(
     batch = log_p.shape
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in parameters.items()}
     p = _all_memberships(flat, memberships, log_p.size)
-    draws = Draws(features(flat, label_axes), p, log_p.ravel())
+    draws = Draws(features(flat, label_axes), p, log_p.ravel(), n_means(flat, label_axes))
     permutations, wall_s = {}, {}
     for name, relabeller in RELABELLERS.items():
         started = time.perf_counter()

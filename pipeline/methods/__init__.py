@@ -12,6 +12,8 @@ from pipeline.settings import construct, did_you_mean
 
 # Key of a method's block that says where it is applied, and nothing about the method itself.
 SCOPE = "scenarios"
+# Key of a block with a name of its own that names the method, which may so stand there with several settings.
+TYPE = "type"
 
 _REGISTRY: dict[str, type[Method]] = {}
 _Class = TypeVar("_Class", bound=type[Method])
@@ -39,16 +41,34 @@ def method_names() -> list[str]:
     return sorted(_discover())
 
 
-def method_class(name: str) -> type[Method]:
-    """Return the class registered under ``name``; raises UserError for an unknown name."""
+def get_method(name: str, settings: Mapping[str, Any]) -> Method:
+    """Build a method from its block of the configuration.
+
+    Args:
+        name: the block's key under ``methods``.
+        settings: the block. ``type`` names the method where it is not `name` itself, as in
+            ``advi-patient: {type: advi-fullrank, tol_rel_obj: 0.001}``.
+
+    Raises:
+        UserError: a wrong name, key or value, or another method's name for this one.
+    """
+    where = f"methods.{name}"
+    own = {key: value for key, value in settings.items() if key not in (SCOPE, TYPE)}
+    kind = settings.get(TYPE, name)
+    cls = _class_of(kind, f"{where}.{TYPE}" if TYPE in settings else where)
+    if kind != name and name in _discover():
+        raise UserError(
+            f"{where}.{TYPE}: {name} is itself a method, and its name may not stand for {kind}. Choose "
+            "another name."
+        )
+    return construct(cls, own, where, also=(SCOPE, TYPE))
+
+
+def _class_of(name: str, where: str) -> type[Method]:
     classes = _discover()
     if name not in classes:
-        hint = did_you_mean(name, classes)
-        raise UserError(f"methods.{name}: no such method.{hint} Allowed: {', '.join(sorted(classes))}.")
+        raise UserError(
+            f"{where}: no such method.{did_you_mean(name, classes)} Allowed: {', '.join(sorted(classes))}. "
+            "A block with a name of its own names one of these as its type."
+        )
     return classes[name]
-
-
-def get_method(name: str, settings: Mapping[str, Any]) -> Method:
-    """Build a method from its block of the configuration; raises UserError for a wrong name, key or value."""
-    own = {key: value for key, value in settings.items() if key != SCOPE}
-    return construct(method_class(name), own, f"methods.{name}", also=(SCOPE,))

@@ -17,6 +17,7 @@ from pipeline.report.drawing import (
     Record,
     colour,
     dash,
+    readings,
     shape,
     tooltips,
     unfolded,
@@ -143,10 +144,11 @@ def densities(points: Sequence[Record], rows: Sequence[Mark], truth: float | Non
     area = drawing.chart(points).mark_area(color="#d5dadf")
     layers = [area.encode(x=x, y=alt.Y("reference:Q", title=None, axis=None))]
     curves = unfolded(drawing.chart(points), rows).mark_line(strokeWidth=1.5)
-    encoding = {"color": colour(rows), "strokeDash": dash(rows), "tooltip": [alt.Tooltip("method:N")]}
-    layers.append(curves.encode(x=x, y=y, **encoding))
+    layers.append(curves.encode(x=x, y=y, color=colour(rows), strokeDash=dash(rows)))
     if truth is not None:
         layers.append(drawing.rule(truth, axis, dashed=True))
+    tooltip = [alt.Tooltip("x:Q", title="value", format=".3~g"), alt.Tooltip("reference:Q", format=".3f")]
+    layers.append(readings(drawing.chart(points), x, rows, tooltip))
     return drawing.spec(layers, 92)
 
 
@@ -201,18 +203,25 @@ def memberships(
         else:
             behind = base.mark_point(color="#c3cad1", filled=True, size=80, opacity=1)
         layers.append(behind.encode(x=x, y=reference, tooltip=tooltip))
-    number = alt.Tooltip("y:Q", title="difference" if difference else "p", format=".3f")
-    encoding = {
-        "x": x,
-        "y": alt.Y("y:Q", title=title, **y_axis),
-        "color": colour(rows),
-        "tooltip": [alt.Tooltip("method:N"), alt.Tooltip("n:Q"), number],
-    }
+    encoding = {"x": x, "y": alt.Y("y:Q", title=title, **y_axis), "color": colour(rows)}
     if series:
         layers.append(own.mark_line(strokeWidth=1.25).encode(strokeDash=dash(rows), **encoding))
+        layers.append(_membership_readings(base, x, rows, difference=difference))
     else:
-        layers.append(own.mark_point(filled=True, size=16, opacity=0.8).encode(shape=shape(rows), **encoding))
+        number = alt.Tooltip("y:Q", title="difference" if difference else "p", format=".3f")
+        tooltip = [alt.Tooltip("method:N"), alt.Tooltip("n:Q"), number]
+        dots = own.mark_point(filled=True, size=16, opacity=0.8)
+        layers.append(dots.encode(shape=shape(rows), tooltip=tooltip, **encoding))
     return drawing.spec(layers, 150)
+
+
+def _membership_readings(chart: alt.Chart, x: alt.X, rows: Sequence[Mark], *, difference: bool) -> alt.Chart:
+    """Show all methods' probabilities at a time, or their differences from the reference."""
+    tooltip = [alt.Tooltip("x:Q", title="t"), alt.Tooltip("reference:Q", format=".3f")]
+    if not difference:
+        return readings(chart, x, rows, tooltip)
+    apart = {f"d{i}": f"datum.m{i} - datum.reference" for i in range(len(rows))}
+    return readings(chart.transform_calculate(**apart), x, rows, tooltip, key="d")
 
 
 def stacked_phases(records: Sequence[Record], methods: Sequence[str], *, title: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pipeline.report.drawing import (
     Record,
     colour,
     dash,
+    readings,
     shape,
     tooltips,
     unfolded,
@@ -38,10 +39,13 @@ def rank_curves(points: Sequence[Record], rows: Sequence[Mark]) -> dict[str, Any
     band = drawing.chart(points).mark_area(color=BAND).encode(x=x, y=y, y2="high:Q")
     zero = drawing.chart([{"y": 0}]).mark_rule(color=SOFT, strokeWidth=0.75).encode(y="y:Q")
     lines = unfolded(drawing.chart(points), rows).mark_line(strokeWidth=1.5)
-    lines = lines.encode(
-        x=x, y="y:Q", color=colour(rows), strokeDash=dash(rows), tooltip=[alt.Tooltip("method:N")]
-    )
-    return drawing.spec([band, zero, lines], 104)
+    lines = lines.encode(x=x, y="y:Q", color=colour(rows), strokeDash=dash(rows))
+    tooltip = [
+        alt.Tooltip("x:Q", title="rank", format=".2f"),
+        alt.Tooltip("low:Q", title="band from", format=".3f"),
+        alt.Tooltip("high:Q", title="to", format=".3f"),
+    ]
+    return drawing.spec([band, zero, lines, readings(drawing.chart(points), x, rows, tooltip)], 104)
 
 
 def truth_scatter(points: Sequence[Record], rows: Sequence[Mark]) -> dict[str, Any]:

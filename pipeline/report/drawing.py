@@ -70,6 +70,22 @@ def dash(rows: Sequence[Mark]) -> alt.StrokeDash:
     return alt.StrokeDash("method:N", scale=scale, legend=None)
 
 
+def readings(
+    chart: alt.Chart, x: alt.X, rows: Sequence[Mark], tooltip: Sequence[alt.Tooltip], *, key: str = "m"
+) -> alt.Chart:
+    """Show, on hovering anywhere at an x, the values of all methods there: lines have none of their own.
+
+    Args:
+        chart: over wide records, with x and, by their position in ``rows``, m0, m1 ..
+        x: the encoding of the lines.
+        rows: the methods.
+        tooltip: what to show before the methods' values.
+        key: what the methods' fields are called before their position.
+    """
+    own = [alt.Tooltip(f"{key}{i}:Q", title=mark.method, format=".3f") for i, mark in enumerate(rows)]
+    return chart.mark_rule(opacity=0, strokeWidth=5).encode(x=x, tooltip=[*tooltip, *own])
+
+
 def tooltips(records: Sequence[Record], *fields: str) -> list[alt.Tooltip]:
     """Show, on hovering, those of the fields that some record has."""
     present = {key for record in records for key in record}

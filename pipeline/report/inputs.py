@@ -59,7 +59,17 @@ _COLUMNS = {
         "certified": _FLAG,
         "reason": _TEXT,
     },
+    "copies.csv": {
+        "scenario": _TEXT,
+        "dataset": _INTEGER,
+        "method": _TEXT,
+        "chain": _INTEGER,
+        "copy": _TEXT,
+        "share": _NUMBER,
+        "switch_rate": _NUMBER,
+    },
 }
+_NEWER = ("copies.csv",)  # a run of an earlier version, with which one may compare, has none
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ class Run:
         timings: one row a phase of a fit (timings.csv); ``dataset`` is missing for builds.
         status: one row a fit (status.csv).
         certificates: one row an attempt at a reference run (certificates.csv).
+        copies: one row a chain and copy of a mode that it visited (copies.csv).
         provenance: what ran where (provenance.json).
         examples: plot-ready arrays of one data set a scenario (examples.nc), where there are any.
         job_costs: one row a finished job (logs/).
@@ -85,6 +96,7 @@ class Run:
     timings: pd.DataFrame
     status: pd.DataFrame
     certificates: pd.DataFrame
+    copies: pd.DataFrame
     provenance: dict[str, Any]
     examples: dict[str, Example]
     job_costs: pd.DataFrame
@@ -114,7 +126,12 @@ def read_run(folder: Path) -> Run:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the folder of a run, such as results/default")
-    tables = {name: _read_table(folder / name, columns) for name, columns in _COLUMNS.items()}
+    tables = {
+        name: _read_table(folder / name, columns)
+        if name not in _NEWER or (folder / name).exists()
+        else pd.DataFrame(columns=list(columns))
+        for name, columns in _COLUMNS.items()
+    }
     examples_file = folder / "examples.nc"
     scores, status = tables["scores.parquet"], tables["status.csv"]
     with_reference = has_reference(scores, status)
@@ -125,6 +142,7 @@ def read_run(folder: Path) -> Run:
         timings=tables["timings.csv"],
         status=status,
         certificates=tables["certificates.csv"],
+        copies=tables["copies.csv"],
         provenance=_read_json(folder / "provenance.json"),
         examples=read_examples(examples_file) if examples_file.exists() else {},
         job_costs=read_job_costs(folder),

@@ -26,7 +26,12 @@ def traces(points: Sequence[Record], edges: Sequence[float], components: Sequenc
         [drawing.chart([{"x": edge} for edge in edges]).mark_rule(color=RULE).encode(x=x)] if edges else []
     )
     dots = drawing.chart(points).mark_point(filled=True, size=7, opacity=0.8)
-    layers.append(dots.encode(x=x, y=y, color=colour(components), shape=shape(components)))
+    tooltip = [
+        alt.Tooltip("method:N", title="component"),
+        alt.Tooltip("x:Q", title="draw"),
+        alt.Tooltip("y:Q", title="value", format=".3~g"),
+    ]
+    layers.append(dots.encode(x=x, y=y, color=colour(components), shape=shape(components), tooltip=tooltip))
     return drawing.spec(layers, 130)
 
 

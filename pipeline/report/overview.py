@@ -31,12 +31,17 @@ class Fact:
 
 @dataclass(frozen=True)
 class OverviewCell:
-    """What one method is worth on one scenario: a verdict, its gist in a few words, the facts behind it."""
+    """What one method is worth on one scenario: a verdict, its gist in a few words, the facts behind it.
+
+    ``rank`` and ``speed`` are what rows may be ordered by: 0 for the best verdict; the speedup, 0 for none.
+    """
 
     scenario: str
     verdict: str
     gist: str
     facts: tuple[Fact, ...]
+    rank: int
+    speed: float
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ def make_overview(
             finding = replace(finding, pays_from=pays_from.get((scenario, method)))
             findings.append(finding)
             facts = tuple(_facts(judgement, finding))
-            cells.append(OverviewCell(scenario, finding.label, _gist(finding), facts))
+            rank, speed = list(VERDICT_MEANINGS).index(finding.label), (finding.speedup or (0.0,))[0]
+            cells.append(OverviewCell(scenario, finding.label, _gist(finding), facts, rank, speed))
         sentence = method_sentence(method, findings)
         rows.append(OverviewRow(method, tuple(findings), tuple(cells), sentence))
     used = {cell.verdict for row in rows for cell in row.cells}
@@ -181,7 +187,10 @@ def _facts(judgement: Judgement | None, finding: Finding) -> list[Fact]:
 
 def _score_fact(row: Mapping) -> Fact:
     floor = f"floor {short(row['floor'])}" if math.isfinite(row["floor"]) else "no floor"
-    return Fact(METRICS[row["metric"]].title, short(row["value"]), floor, row["metric"])
+    value = short(row["value"])
+    if math.isfinite(row["se"]):
+        value += f" ± {short(row['se'])}"
+    return Fact(METRICS[row["metric"]].title, value, floor, row["metric"])
 
 
 def _column_note(run: Run, scenario: str) -> str:

@@ -73,19 +73,24 @@ def _pair(
         {"title": name, "scale": alt.Scale(domain=list(edge), nice=False, zero=False)}
         for name, edge in zip(names, edges, strict=True)
     )
-    encoding = {"x": alt.X("x:Q", **x), "y": alt.Y("y:Q", **y)}
-    under = drawing.chart(_records(reference)).mark_circle(size=26, color=RULE, opacity=0.45, clip=True)
-    over = drawing.chart(_records(method)).mark_point(
+    tooltip = [
+        alt.Tooltip("source:N", title="draw of"),
+        *(alt.Tooltip(f"{k}:Q", title=n, format=".3~g") for k, n in zip("xy", names, strict=True)),
+    ]
+    encoding = {"x": alt.X("x:Q", **x), "y": alt.Y("y:Q", **y), "tooltip": tooltip}
+    grey = drawing.chart(_records(reference, REFERENCE))
+    under = grey.mark_circle(size=26, color=RULE, opacity=0.45, clip=True)
+    over = drawing.chart(_records(method, mark.method)).mark_point(
         size=22, color=mark.colour, shape=mark.shape, filled=True, opacity=0.55, clip=True
     )
     layers = [under.encode(**encoding), over.encode(**encoding)]
     if np.isfinite(truth).all() and all(a <= t <= b for t, (a, b) in zip(truth, edges, strict=True)):
-        cross = drawing.chart(_records(truth[None])).mark_point(
+        cross = drawing.chart(_records(truth[None], "truth")).mark_point(
             shape="cross", size=110, color=INK, filled=False, strokeWidth=2
         )
         layers.append(cross.encode(**encoding))
     return drawing.spec(layers, 190)
 
 
-def _records(points: Float[np.ndarray, "dot two"]) -> list[dict[str, float]]:
-    return [{"x": float(x), "y": float(y)} for x, y in points]
+def _records(points: Float[np.ndarray, "dot two"], source: str) -> list[dict[str, Any]]:
+    return [{"x": float(x), "y": float(y), "source": source} for x, y in points]

@@ -1,6 +1,7 @@
 """What made the run, from provenance.json, in the words of the report."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ _RUN_FACTS = {
     "finished": "Finished",
     "python": "Python",
 }
-_START = "snakemake --cores all"
+_START = re.compile(r"^snakemake --cores \S+")
 _GROUPS = {
     "machine": "Machine",
     "toolchain": "Stan toolchain",
@@ -41,6 +42,7 @@ class Provenance:
     Attributes:
         command: that made the run.
         cell_command: that makes the draws of one method on one scenario, whose names are to be filled in.
+        cells: the methods that were run on each scenario, for those names.
         groups: facts.
         configuration: as YAML.
         machine: in a sentence.
@@ -48,13 +50,17 @@ class Provenance:
 
     command: str
     cell_command: str
+    cells: dict[str, list[str]]
     groups: tuple[FactGroup, ...]
     configuration: str
     machine: str
 
 
-def describe(record: Mapping[str, Any]) -> Provenance:
-    """Sort a provenance record into groups of facts; keys that are not known are shown as they are."""
+def describe(record: Mapping[str, Any], fitted: Iterable[tuple[str, str]] = ()) -> Provenance:
+    """Sort a provenance record into groups of facts; keys that are not known are shown as they are.
+
+    ``fitted`` are the pairs of scenario and method of the run.
+    """
     configuration = record.get("configuration", record.get("config"))
     taken = {"command", "configuration", "config", *_RUN_FACTS, *_GROUPS}
     general = [
@@ -69,10 +75,16 @@ def describe(record: Mapping[str, Any]) -> Provenance:
         groups.append(FactGroup("Further", rest))
     shown = "" if not configuration else yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
     command, run = str(record.get("command") or ""), record.get("run")
-    cell = f"{_START} results/{run}/draws/SCENARIO/METHOD.nc"
+    cells: dict[str, list[str]] = {}
+    for scenario, method in fitted:
+        cells.setdefault(scenario, []).append(method)
+    start = _START.match(command)
     return Provenance(
         command=command,
-        cell_command=command.replace(_START, cell) if run and command.startswith(_START) else "",
+        cell_command=f"{start[0]} results/{run}/draws/SCENARIO/METHOD.nc{command[start.end() :]}"
+        if run and start
+        else "",
+        cells=cells,
         groups=tuple(group for group in groups if group.facts),
         configuration=shown,
         machine=_machine(record.get("machine")),

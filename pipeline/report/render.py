@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.report import check_sections, cost_tables, tables
+from pipeline.report import check_sections, cost_tables, label_tables, tables
 from pipeline.report.costs import cost_rows, run_speedups, stage_rows
 from pipeline.report.examples import MAX_DRAWS
 from pipeline.report.glossary import make_glossary
@@ -15,6 +15,7 @@ from pipeline.report.scoring import METRICS, VERDICT_WORDS, judge_all, summarise
 from pipeline.report.sections import classification_section, posterior_section, time_section
 from pipeline.report.style import VERDICT_GLYPHS, marks
 from pipeline.report.twins import twin_table
+from pipeline.report.variants import variant_table
 from pipeline.scores.break_even import break_even
 from pipeline.scores.referenced import has_reference
 
@@ -85,7 +86,7 @@ def render_html(run: Run) -> str:
         "networks": networks,
         "break_even": check_sections.break_even_section(break_evens, rows),
         "tables": {
-            "reasons": tables.verdict_reasons(judgements),
+            "reasons": tables.verdict_reasons(judgements, factors, break_evens),
             "aggregates": tables.aggregates(summary),
             "classification": tables.classification(summary),
             "without_reference": tables.without_reference(run),
@@ -94,11 +95,13 @@ def render_html(run: Run) -> str:
             "failures": tables.failures(run),
             "certificates": tables.certificates(run),
             "worst": tables.worst(run),
+            "variants": variant_table(run, summary, judgements),
+            "copies": label_tables.copies(run),
             "twins": twin_table(run, summary, judgements),
             "fits": tables.fits(run),
             "jobs": cost_tables.jobs(run),
         },
-        "provenance": describe(run.provenance),
+        "provenance": describe(run.provenance, judgements),
         "kicker": _kicker(run),
         "failures_summary": _failures_summary(run),
     }

@@ -250,8 +250,20 @@ def certificates(run: Run) -> Table:
     )
 
 
-def verdict_reasons(judgements: Mapping[tuple[str, str], Judgement]) -> Table:
-    """What led to each verdict."""
+def verdict_reasons(
+    judgements: Mapping[tuple[str, str], Judgement], speedups: pd.DataFrame, break_evens: pd.DataFrame
+) -> Table:
+    """What led to each verdict, and what the first screen says beside it.
+
+    Args:
+        judgements: by scenario and method.
+        speedups: as of pipeline.scores.timing.
+        break_evens: as of pipeline.scores.break_even.
+    """
+    keys = ["scenario", "method"]
+    wall = speedups[speedups["measure"] == "wall_s"].set_index(keys)["speedup"]
+    pays = break_evens.set_index(keys)["break_even"]
+    pays_from = [Column("break_even", "Pays from", "number", term="break-even")] if len(pays) else []
     records = [
         {
             "scenario": scenario,
@@ -259,6 +271,8 @@ def verdict_reasons(judgements: Mapping[tuple[str, str], Judgement]) -> Table:
             "verdict": VERDICT_WORDS[judgement.label],
             "n_scored": judgement.n_scored,
             "n_failed": judgement.n_failed,
+            "speedup": wall.get((scenario, method)),
+            "break_even": pays.get((scenario, method)),
             "reasons": judgement.reasons,
         }
         for (scenario, method), judgement in judgements.items()
@@ -273,6 +287,8 @@ def verdict_reasons(judgements: Mapping[tuple[str, str], Judgement]) -> Table:
             Column("verdict", "Verdict", "status", term="verdict", filtered=True),
             Column("n_scored", "Scored", "integer", term="data-set"),
             Column("n_failed", "Failed", "integer", term="status"),
+            Column("speedup", "Speedup", "times", term="speedup"),
+            *pays_from,
             Column("reasons", "Reasons", "long"),
         ),
         records,

@@ -5,6 +5,7 @@ rule provenance:
     input:
         model=f"{RUN}/models/{next(iter(PROGRAM_OF.values()))}.json",
         tables=rules.collect.output.scores,
+        records=each_cell("fits/{scenario}/{method}.json"),
         sources=sources_of("pipeline.provenance"),
     output:
         f"{RUN}/provenance.json",

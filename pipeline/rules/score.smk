@@ -68,6 +68,7 @@ rule collect:
             category="Tables",
         ),
         certificates=f"{RUN}/certificates.csv",
+        copies=f"{RUN}/copies.csv",
     log:
         f"{RUN}/logs/collect.log",
     conda:

@@ -1,4 +1,4 @@
-"""Scores of an approximation's density against the target: Pareto k-hat and the KL divergence.
+"""Scores of an approximation's density against the target: Pareto k-hat and the two KL divergences.
 
 Everything here works on log ratios r = log p - log q of the unnormalised target p to the normalised
 approximation q, at draws from q or at draws from the reference.
@@ -122,18 +122,32 @@ def bridge_sampling(
     )
 
 
-def kl_to_reference(
+class Divergences(NamedTuple):
+    """The two Kullback-Leibler divergences between a posterior and its approximation, in nats.
+
+    Attributes:
+        kl_to_reference: KL(reference || approximation) = E_reference[log p - log q] - log Z.
+        evidence_gap: KL(approximation || reference) = log Z - E_approximation[log p - log q], which is by how
+            much the evidence lower bound falls short.
+    """
+
+    kl_to_reference: Estimate
+    evidence_gap: Estimate
+
+
+def divergences(
     log_ratio_reference: Float[np.ndarray, "chain draw"],
     log_ratio_proposal: Float[np.ndarray, " proposal_draw"],
-) -> Estimate:
-    """Return KL(reference || approximation) = E_reference[log p - log q] - log Z, in nats; 0 is ideal.
+) -> Divergences:
+    """Return both divergences; 0 is ideal.
 
-    log Z comes from ``bridge_sampling``. The error is the delta method's, both terms sharing the reference
-    draws. Where the two sets of ratios do not overlap the draws only bracket log Z: half the gap is added
-    in quadrature, a bound that the estimate's own spread would hide.
+    log Z comes from ``bridge_sampling``. The errors are the delta method's, both terms of each sharing draws.
+    Where the two sets of ratios do not overlap the draws only bracket log Z: half the gap is added in
+    quadrature, a bound that the estimates' own spread would hide.
 
-    It is plus infinity where the approximation puts no density at a draw of the reference, and unknown (NaN)
-    where the target rejects every draw of the approximation.
+    The first is plus infinity, and the second unknown (NaN), where the approximation puts no density at a
+    draw of the reference; the second is plus infinity where the target rejects a draw of the approximation,
+    and both are unknown where it rejects every one.
 
     Args:
         log_ratio_reference: log p - log q at the reference's draws, p unnormalised, q normalised.
@@ -142,13 +156,28 @@ def kl_to_reference(
     Raises:
         ValueError: a ratio is NaN.
     """
+    unknown = Estimate(math.nan, math.nan)
     if np.any(log_ratio_reference == np.inf):
-        return Estimate(math.inf, math.nan)
+        return Divergences(Estimate(math.inf, math.nan), unknown)
     if np.all(log_ratio_proposal == -np.inf):
-        return Estimate(math.nan, math.nan)
+        return Divergences(unknown, unknown)
     bridge = bridge_sampling(log_ratio_reference, log_ratio_proposal)
+
+    # Raw draws are independent; equal values are ratios so far off that they count nothing, not repetitions.
+    def of_proposal(influence: Float[np.ndarray, " proposal_draw"]) -> float:
+        return math.sqrt(float(np.var(influence, ddof=1)) / influence.size)
+
     expectation = float(np.mean(log_ratio_reference))
     sampling = delta_mcse(log_ratio_reference - expectation - bridge.influence_reference)
-    # Raw draws are independent; equal values are ratios so far off that they count nothing, not repetitions.
-    of_proposal = math.sqrt(float(np.var(bridge.influence_proposal, ddof=1)) / log_ratio_proposal.size)
-    return Estimate(expectation - bridge.log_evidence, math.hypot(sampling, of_proposal, bridge.gap / 2))
+    forward = Estimate(
+        expectation - bridge.log_evidence,
+        math.hypot(sampling, of_proposal(bridge.influence_proposal), bridge.gap / 2),
+    )
+    if np.any(log_ratio_proposal == -np.inf):
+        return Divergences(forward, Estimate(math.inf, math.nan))
+    error = math.hypot(
+        delta_mcse(bridge.influence_reference),
+        of_proposal(bridge.influence_proposal - log_ratio_proposal),
+        bridge.gap / 2,
+    )
+    return Divergences(forward, Estimate(bridge.log_evidence - float(np.mean(log_ratio_proposal)), error))

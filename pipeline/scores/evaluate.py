@@ -17,7 +17,7 @@ from pipeline.scores.agreement import (
 )
 from pipeline.scores.c2st import c2st
 from pipeline.scores.classification import membership_scores, truth_scores
-from pipeline.scores.density import kl_to_reference, pareto_k
+from pipeline.scores.density import divergences, pareto_k
 from pipeline.scores.label_switching import label_scores, missed_mass
 from pipeline.scores.metrics import METRICS
 from pipeline.scores.monte_carlo import Estimate, effective_size, thin, thinned_size
@@ -120,21 +120,21 @@ class DataSetScorer:
     def _density_scores(self, method: Posterior) -> list[ScoreRow]:
         """Return the scores that need a density; their reference counterparts would need one as well.
 
-        The floor of kl_to_reference is how far the estimates with the two runs lie apart.
+        The floor of a divergence is how far the estimates with the two runs lie apart.
         """
         proposal = method.proposal
         if proposal is None:
             return []
         log_ratio = proposal.log_p - proposal.log_q
-        divergence, again = (
-            kl_to_reference(run.log_p - log_q[: run.log_p.size].reshape(run.log_p.shape), log_ratio)
+        first, second = (
+            divergences(run.log_p - log_q[: run.log_p.size].reshape(run.log_p.shape), log_ratio)
             for run, log_q in zip((self._first, self._second), proposal.log_q_reference, strict=True)
         )
-        apart = abs(divergence.value - again.value) if math.isfinite(divergence.value) else math.nan
-        return [
-            ScoreRow("pareto_k", "", *pareto_k(log_ratio), floor=math.nan),
-            ScoreRow("kl_to_reference", "", *divergence, floor=apart),
-        ]
+        rows = [ScoreRow("pareto_k", "", *pareto_k(log_ratio), floor=math.nan)]
+        for metric, one, again in zip(first._fields, first, second, strict=True):
+            apart = abs(one.value - again.value) if math.isfinite(one.value) else math.nan
+            rows.append(ScoreRow(metric, "", *one, floor=apart))
+        return rows
 
 
 def score_data_set(

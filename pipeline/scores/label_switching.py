@@ -6,13 +6,14 @@ relabelled draws and by quantities that no relabelling changes.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
 from pipeline.labels.invariants import invariants
-from pipeline.labels.permuting import compose, inverse, numbers
+from pipeline.labels.permuting import all_permutations, compose, inverse, numbers
 from pipeline.labels.runs import USED, Labels
 from pipeline.posterior import Posterior
 from pipeline.scores.agreement import wasserstein1_sd
@@ -98,6 +99,21 @@ def copy_imbalance(copies: Copies, n_copies: int, log_p: Chains) -> Estimate:
     excess = copy_shares(copies, n_copies) - 1 / n_copies
     influence = 0.5 * np.sign(excess)[copies]
     return Estimate(0.5 * float(np.abs(excess).sum()), discrete_mcse(influence, log_p))
+
+
+def copies_by_chain(labels: Labels) -> list[dict[str, Any]]:
+    """Return, for each chain, its switch rate and its shares of draws by copy, those without draws left out.
+
+    A copy is named by the components, from 1, that bear the labels 1, 2, .. of the reference in it: "2-1".
+    """
+    every = all_permutations(_n_components(labels)) + 1
+    out = []
+    for chain, copies in enumerate(numbers(labels.permutations[USED]), start=1):
+        shares = copy_shares(copies, len(every))
+        named = {"-".join(map(str, every[c])): float(shares[c]) for c in np.flatnonzero(shares)}
+        rate = float((np.diff(copies) != 0).mean()) if copies.size > 1 else 0.0
+        out.append({"chain": chain, "switch_rate": rate, "shares": named})
+    return out
 
 
 def relabeller_agreement(labels: Labels, name: str, log_p: Chains) -> Estimate:

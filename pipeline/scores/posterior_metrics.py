@@ -170,4 +170,27 @@ POSTERIOR_METRICS = [
         ),
         source="Kullback and Leibler 1951; bridge sampling by Meng and Wong 1996, Statistica Sinica 6",
     ),
+    Metric(
+        name="evidence_gap",
+        title="evidence gap",
+        definition=(
+            "By how much the evidence lower bound of an approximation with a density falls short of the log "
+            "evidence, which bridge sampling gives: the divergence of the posterior from the approximation, "
+            "which variational methods minimise. It forgives missing modes and thin tails: one copy alone of "
+            "K! equal ones costs log K!."
+        ),
+        formula="log Z - E_q[log p - log q]",
+        unit="nats",
+        minimum=0,
+        maximum=INFINITY,
+        ideal=0,
+        direction="lower is better",
+        summary="mean",
+        baseline="noise",
+        floor=(
+            "The difference between the estimates with the first and with the second reference run. Near "
+            "it, estimates can be negative."
+        ),
+        source="Jordan, Ghahramani, Jaakkola and Saul 1999, Machine Learning 37; Meng and Wong 1996",
+    ),
 ]

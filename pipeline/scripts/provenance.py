@@ -10,6 +10,10 @@ from pipeline.provenance import provenance
 with job(snakemake):
     toolchain = json.loads(Path(snakemake.input.model).read_text())["toolchain"]
     record = provenance(
-        snakemake.params.config, snakemake.params.files, toolchain, snakemake.params.published
+        snakemake.params.config,
+        snakemake.params.files,
+        toolchain,
+        snakemake.params.published,
+        [Path(file) for file in snakemake.input.records],
     )
     write_json(Path(snakemake.output[0]), record)

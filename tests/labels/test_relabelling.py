@@ -12,7 +12,15 @@ from pipeline.labels import assignment, relabelling
 from pipeline.labels.assignment import best_permutations
 from pipeline.labels.permuting import all_permutations, compose, inverse, permute
 from pipeline.labels.relabelling import RELABELLERS, Draws, align, by_mean, ecr, iterative_ecr, stephens
-from tests.labels.planted import AXES, as_draws, log_density, memberships, plant
+from tests.labels.planted import (
+    AXES,
+    as_draws,
+    log_density,
+    memberships,
+    plant,
+    plant_in_dimensions,
+    plant_in_time,
+)
 
 seeds = st.integers(0, 2**31)
 
@@ -47,6 +55,26 @@ def test_planted_permutations_are_recovered_exactly(name, seed, n_components):
     found = plant(seed, n_components, separation=3.0)
     permutations = RELABELLERS[name](found.draws)
     left = compose(inverse(found.right), permutations)
+    assert (left == left[0]).all()
+
+
+@settings(max_examples=15)
+@given(seeds, st.integers(2, 4), st.integers(2, 3))
+@pytest.mark.parametrize("name", RELABELLERS)
+def test_planted_permutations_in_dimensions_are_recovered_exactly(name, seed, n_components, n_dims):
+    """Three sds apart in any direction, which a single dimension need not tell apart."""
+    found = plant_in_dimensions(seed, n_components, n_dims, separation=3.0)
+    left = compose(inverse(found.right), RELABELLERS[name](found.draws))
+    assert (left == left[0]).all()
+
+
+@settings(max_examples=15)
+@given(seeds, st.integers(2, 3))
+@pytest.mark.parametrize("name", RELABELLERS)
+def test_planted_permutations_of_states_are_recovered_exactly(name, seed, n_components):
+    """Of a hidden Markov model, by its smoothed memberships."""
+    found = plant_in_time(seed, n_components, separation=3.0)
+    left = compose(inverse(found.right), RELABELLERS[name](found.draws))
     assert (left == left[0]).all()
 
 

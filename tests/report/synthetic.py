@@ -258,7 +258,7 @@ def _provenance(name: str) -> dict:
             "seed": 20250101,
             "stan": {"toolchain": "auto"},
             "scenarios": {"gmm-ordered": {"datasets": 20}, "hmm-ordered": {"datasets": 20}, "galaxies": {}},
-            "methods": list(METHODS),
+            "methods": {method: {} for method in METHODS},
         },
     }
 

@@ -200,6 +200,58 @@ def test_hovering_a_mark_shows_its_values(page: Page):
     page.mouse.move(0, 0)
 
 
+@pytest.mark.parametrize("figure", ["density", "ecdf", "filtering"])
+def test_hovering_lines_shows_the_values_of_all_methods_there(page: Page, figure: str):
+    chart = page.locator(f"figure.chart[id^='figure-{figure}']").first
+    chart.scroll_into_view_if_needed()
+    rules = chart.locator(".mark-rule path, .mark-rule line")
+    rules.nth(rules.count() // 2).hover(force=True)
+    tooltip = page.locator("#vg-tooltip-element.visible")
+    tooltip.wait_for()
+    text = tooltip.inner_text()
+    assert "undefined" not in text and "null" not in text
+    assert len([word for word in ("nuts", "laplace", "amortized") if word in text]) >= 1, text
+    page.mouse.move(0, 0)
+
+
+@pytest.mark.parametrize("figure", ["pair"])
+def test_hovering_a_draw_says_whose_it_is(page: Page, figure: str):
+    point = page.locator(f"figure.chart[id^='figure-{figure}'] .mark-symbol path").last
+    point.scroll_into_view_if_needed()
+    point.hover(force=True)
+    tooltip = page.locator("#vg-tooltip-element.visible")
+    tooltip.wait_for()
+    assert "draw of" in tooltip.inner_text()
+    page.mouse.move(0, 0)
+
+
+def test_methods_can_be_ordered_on_the_first_screen_and_saved(page: Page):
+    names = "(rows) => rows.map((row) => row.cells[0].textContent.trim())"
+    rows = page.locator("table.overview tbody tr")
+    before = rows.evaluate_all(names)
+    order = page.get_by_role("combobox", name="Order of the methods")
+    order.select_option("speed 1")
+    speeds = rows.evaluate_all("(rows) => rows.map((row) => Number(row.cells[1].dataset.speed))")
+    assert speeds == sorted(speeds, reverse=True) and len(set(speeds)) > 2
+    order.select_option("rank 1")
+    ranks = rows.evaluate_all("(rows) => rows.map((row) => Number(row.cells[1].dataset.rank))")
+    assert ranks == sorted(ranks) and len(set(ranks)) > 1
+    order.select_option("")
+    assert rows.evaluate_all(names) == before
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV: Verdicts").click()
+    header = Path(download.value.path()).read_text().splitlines()[0].split(",")
+    assert {"scenario", "method", "verdict", "speedup"} <= set(header)
+
+
+def test_the_command_of_a_cell_has_its_names(page: Page):
+    command = page.locator("#cell-command code")
+    page.get_by_role("combobox", name="Scenario of the command").select_option("hmm-ordered")
+    page.get_by_role("combobox", name="Method of the command").select_option("laplace")
+    assert "/draws/hmm-ordered/laplace.nc" in command.inner_text()
+    assert "SCENARIO" not in command.inner_text()
+
+
 def test_definitions_are_one_click_away(page: Page):
     page.locator("#aggregates th[data-key=floor] a.def").click()
     assert page.url.endswith("#def-floor")
@@ -227,12 +279,16 @@ def test_everything_works_by_keyboard(page: Page):
     assert named == 0
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 768, 390])
 def test_no_text_overflows(page: Page, phone: Shown, width: int):
-    shown = page if width == 1280 else phone.page
+    shown = phone.page if width == 390 else page
+    # Charts keep the width at which they were drawn until the page is drawn anew; all else follows at once.
+    shown.set_viewport_size({"width": width, "height": 800})
+    shown.wait_for_timeout(500)
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
     assert shown.evaluate(OVERFLOWS) == []
     assert shown.evaluate(CLIPPED_LABELS) == []
+    shown.set_viewport_size({"width": 390 if width == 390 else 1280, "height": 800})
 
 
 def test_tables_can_be_sorted_and_read_on_a_phone(phone: Shown):
@@ -268,10 +324,11 @@ def test_it_prints(page: Page):
     page.emulate_media(media="screen")
 
 
-def test_pictures_at_both_widths_can_be_kept(page: Page, phone: Shown, tmp_path: Path):
+def test_pictures_at_three_widths_can_be_kept(page: Page, phone: Shown, tmp_path: Path):
     folder = Path(os.environ.get("REPORT_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
-    for name, shown in (("1280", page), ("390", phone.page)):
+    for width, shown in ((768, page), (1280, page), (390, phone.page)):
+        shown.set_viewport_size({"width": width, "height": 800})
         shown.evaluate("scrollTo(0, 0)")
-        shown.screenshot(path=folder / f"report-{name}.png")
-        assert (folder / f"report-{name}.png").stat().st_size > 10_000
+        shown.screenshot(path=folder / f"report-{width}.png")
+        assert (folder / f"report-{width}.png").stat().st_size > 10_000

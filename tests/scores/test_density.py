@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from pipeline.scores.density import bridge_sampling, kl_to_reference, pareto_k
+from pipeline.scores.density import bridge_sampling, divergences, pareto_k
 from pipeline.scores.monte_carlo import effective_size
 
 LOG_Z = 3.0
@@ -19,8 +19,20 @@ def ratios(seed, autoregressive, shift, scale, dim=2, draws=500):
     return log_ratio(reference, shift, scale), log_ratio(proposal, shift, scale)
 
 
+def kl_to_reference(*found):
+    return divergences(*found).kl_to_reference
+
+
+def evidence_gap(*found):
+    return divergences(*found).evidence_gap
+
+
 def divergence(shift, scale, dim=2):
     return dim * (np.log(scale) + (1 + shift**2) / (2 * scale**2) - 0.5)
+
+
+def other_divergence(shift, scale, dim=2):
+    return dim * (-np.log(scale) + (scale**2 + shift**2 - 1) / 2)
 
 
 CASES = [(0.2, 1.0), (0.0, 0.6), (0.0, 1.5), (1.5, 1.0)]
@@ -54,9 +66,15 @@ def test_divergence_of_gaussians(shift, scale, autoregressive, check_calibration
     check_calibration(estimates, truth=divergence(shift, scale), factor=1.3)
 
 
+@pytest.mark.parametrize("shift, scale", CASES)
+def test_evidence_gap_of_gaussians(shift, scale, autoregressive, check_calibration):
+    estimates = [evidence_gap(*ratios(i, autoregressive, shift, scale)) for i in range(100)]
+    check_calibration(estimates, truth=other_divergence(shift, scale), factor=1.3)
+
+
 def test_exact_approximation_has_no_divergence(autoregressive):
-    value, mcse = kl_to_reference(*ratios(1, autoregressive, 0.0, 1.0))
-    assert value == pytest.approx(0, abs=1e-9) and mcse < 1e-9
+    for value, mcse in divergences(*ratios(1, autoregressive, 0.0, 1.0)):
+        assert value == pytest.approx(0, abs=1e-9) and mcse < 1e-9
 
 
 def test_a_missed_mode_is_seen(autoregressive):
@@ -68,9 +86,10 @@ def test_a_missed_mode_is_seen(autoregressive):
     def ratio(x):
         return np.logaddexp(norm.logpdf(x), norm.logpdf(x, 40)) + np.log(0.5) - norm.logpdf(x)
 
-    value, mcse = kl_to_reference(ratio(reference), ratio(proposal))
+    (value, mcse), gap = divergences(ratio(reference), ratio(proposal))
     assert value == pytest.approx(400 - np.log(2), abs=4 * mcse)
     assert mcse < 10
+    assert gap.value == pytest.approx(np.log(2), abs=4 * gap.mcse) and gap.mcse < 0.1  # one copy of two
     assert pareto_k(ratio(proposal)).value < 0.5  # blind to the mode, as documented
 
 
@@ -81,9 +100,10 @@ NO_OVERLAP = [(1, 8, 1), (1, 12, 1), (20, 0, 0.1), (40, 0, 5), (1, 10, 0.5), (1,
 def test_error_is_honest_without_overlap(dim, shift, scale, autoregressive):
     """Where q hardly meets p the draws cannot tell log Z, and the reported error must say so."""
     for seed in range(5):
-        value, mcse = kl_to_reference(*ratios(seed, autoregressive, shift, scale, dim))
-        assert mcse > 0.4
-        assert value == pytest.approx(divergence(shift, scale, dim), abs=4 * mcse)
+        forward, backward = divergences(*ratios(seed, autoregressive, shift, scale, dim))
+        assert min(forward.mcse, backward.mcse) > 0.4
+        assert forward.value == pytest.approx(divergence(shift, scale, dim), abs=4 * forward.mcse)
+        assert backward.value == pytest.approx(other_divergence(shift, scale, dim), abs=4 * backward.mcse)
 
 
 @pytest.mark.parametrize("dim, scale", [(1, 0.02), (8, 0.3)])
@@ -105,8 +125,8 @@ def test_error_is_right_where_most_proposals_count_nothing(dim, scale):
 def test_zero_density_at_a_reference_draw_is_infinite():
     at_reference = np.zeros((1, 10))
     at_reference[0, 3] = np.inf
-    value, mcse = kl_to_reference(at_reference, np.zeros(10))
-    assert value == np.inf and np.isnan(mcse)
+    (value, mcse), gap = divergences(at_reference, np.zeros(10))
+    assert value == np.inf and np.isnan(mcse) and np.isnan(gap).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -127,14 +147,15 @@ def test_proposals_that_the_target_rejects(autoregressive):
     def ratio(x):
         return np.where(x > 0, LOG_Z + np.log(2) + norm.logpdf(x), -np.inf) - norm.logpdf(x)
 
-    value, mcse = kl_to_reference(ratio(x), ratio(raw))
+    (value, mcse), gap = divergences(ratio(x), ratio(raw))
     assert value == pytest.approx(np.log(2), abs=4 * mcse)
+    assert gap.value == np.inf and np.isnan(gap.mcse)
     assert pareto_k(ratio(raw)) == (0, 0)  # bounded ratios
 
 
 def test_approximation_outside_the_support():
     nowhere = np.full(100, -np.inf)
-    assert np.isnan(kl_to_reference(np.zeros((1, 10)), nowhere)).all()
+    assert np.isnan(divergences(np.zeros((1, 10)), nowhere)).all()
     assert pareto_k(nowhere).value == np.inf
 
 
@@ -175,7 +196,7 @@ def test_pareto_k_of_an_exact_approximation_is_zero():
 def test_inputs_stay_unchanged(autoregressive):
     at_reference, at_proposal = ratios(1, autoregressive, 0.3, 1.2)
     before = at_reference.copy(), at_proposal.copy()
-    kl_to_reference(at_reference, at_proposal)
+    divergences(at_reference, at_proposal)
     pareto_k(at_proposal)
     np.testing.assert_array_equal(at_reference, before[0])
     np.testing.assert_array_equal(at_proposal, before[1])

@@ -29,7 +29,7 @@ def test_every_score_is_there_once(shifted):
     expected = [(m, p) for m in ("mean_error_sd", "log_sd_ratio", "wasserstein1_sd") for p in parameters]
     expected += [(m, "") for m in ("sliced_wasserstein", "c2st", "c2st_auc")]
     expected += [(f"membership_{name}", "") for name in MEMBERSHIP]
-    expected += [("pareto_k", ""), ("kl_to_reference", "")]
+    expected += [("pareto_k", ""), ("kl_to_reference", ""), ("evidence_gap", "")]
     assert [(row.metric, row.parameter) for row in shifted[1]] == expected
 
 
@@ -39,6 +39,7 @@ def test_values_are_the_known_ones(shifted):
         ("mean_error_sd", "mu[1]"): 0.5,
         ("log_sd_ratio", "mu[2]"): math.log(0.8),
         ("kl_to_reference", ""): 3 * (math.log(0.8) + 1.25 / (2 * 0.64) - 0.5),
+        ("evidence_gap", ""): 3 * (-math.log(0.8) + (0.64 + 0.25 - 1) / 2),
     }
     for key, value in truth.items():
         assert scores[key].value == pytest.approx(value, abs=4 * scores[key].mcse)
@@ -62,7 +63,8 @@ def test_floors_are_the_second_runs_scores(shifted, references):
         floor = floors[row.metric, row.parameter].floor
         assert row.value == pytest.approx(floor, rel=1e-9, abs=1e-12) and row.floor == floor, row
     assert math.isnan(floors["pareto_k", ""].floor)
-    assert 0 <= floors["kl_to_reference", ""].floor < 5 * floors["kl_to_reference", ""].mcse
+    for name in ("kl_to_reference", "evidence_gap"):
+        assert 0 <= floors[name, ""].floor < 5 * floors[name, ""].mcse
 
 
 def test_floors_are_of_probabilities_whatever_the_sizes_of_the_batches(shifted, references, normal_posterior):

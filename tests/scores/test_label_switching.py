@@ -34,6 +34,20 @@ def test_chains_that_stay_in_their_copies(references):
     assert found["rhat_relabelled", ""].value < 1.02 and found["rhat_invariant", ""].value < 1.02
 
 
+def test_shares_of_copies_by_chain(references):
+    """Each chain stays in one copy; together they hold what the copies' shares say."""
+    posterior = exchangeable(3, stuck)
+    chains = label_switching.copies_by_chain(posterior.labels)
+    assert [chain["chain"] for chain in chains] == [1, 2, 3, 4]
+    assert all(chain["switch_rate"] == 0 and list(chain["shares"].values()) == [1] for chain in chains)
+    assert len({next(iter(chain["shares"])) for chain in chains}) == 4
+    name = next(iter(chains[1]["shares"]))
+    assert [int(c) - 1 for c in name.split("-")] == list(posterior.labels.permutations[USED][1, 0])
+    wanders = label_switching.copies_by_chain(exchangeable(3, wandering).labels)
+    assert all(len(chain["shares"]) == 6 and chain["switch_rate"] == 1 for chain in wanders)
+    assert all(sum(chain["shares"].values()) == pytest.approx(1) for chain in wanders)
+
+
 def test_independent_draws_from_all_copies(references):
     found = scores(exchangeable(3, wandering), references)
     assert found["switch_rate", ""].value == 1

@@ -6,7 +6,7 @@ from pipeline.scores.glossary import DOCUMENT, updated
 from pipeline.scores.metrics import METRICS
 
 CONTRACT = ["mean_error_sd", "log_sd_ratio", "wasserstein1_sd", "sliced_wasserstein", "c2st", "pareto_k"]
-CONTRACT += ["kl_to_reference"]
+CONTRACT += ["kl_to_reference", "evidence_gap"]
 OF_LABELS = ["rhat_raw", "rhat_relabelled", "rhat_invariant", "switch_rate", "copies_visited"]
 OF_LABELS += ["copies_visited_by_chain"]
 OF_LABELS += ["copy_imbalance", "missed_mass", "coclustering_error", "invariant_wasserstein1_sd"]

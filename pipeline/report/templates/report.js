@@ -175,7 +175,59 @@
     document.documentElement.dataset.charts = "drawn";
   }
 
+  // ---- the command of one cell: names chosen in place of SCENARIO and METHOD
+  function chooseCell(box) {
+    const code = box.querySelector("code");
+    const template = code.textContent;
+    const cells = JSON.parse(box.dataset.cells);
+    const choice = (name) => {
+      const select = element("select");
+      select.setAttribute("aria-label", `${name} of the command`);
+      select.addEventListener("change", draw);
+      return select;
+    };
+    const fill = (select, values) => {
+      const before = select.value;
+      select.replaceChildren(...values.map((value) => element("option", { value, textContent: value })));
+      if (values.includes(before)) select.value = before;
+    };
+    const scenario = choice("Scenario");
+    const method = choice("Method");
+    function draw() {
+      fill(method, cells[scenario.value]);
+      code.textContent = template.replace("SCENARIO", () => scenario.value).replace("METHOD", () => method.value);
+    }
+    fill(scenario, Object.keys(cells));
+    box.before(element("div", { className: "tools" }, element("label", {}, "Scenario", scenario), element("label", {}, "Method", method)));
+    draw();
+  }
+
+  // ---- the first screen: methods by their order in the configuration, by verdict or by speed, and as a CSV
+  function enhanceOverview(table) {
+    const body = table.tBodies[0];
+    const rows = [...body.rows];
+    const tools = element("div", { className: "tools" });
+    const select = element("select", {}, element("option", { value: "", textContent: "as configured" }));
+    [...table.tHead.rows[0].cells].slice(1).forEach((header, i) => {
+      for (const [key, words] of [["rank", "verdict"], ["speed", "speed"]])
+        select.append(element("option", { value: `${key} ${i + 1}`, textContent: `${words} on ${header.dataset.scenario}` }));
+    });
+    select.setAttribute("aria-label", "Order of the methods");
+    select.addEventListener("change", () => {
+      const [key, column] = select.value.split(" ");
+      const by = (row) => (key ? Number(row.cells[column].dataset[key]) : 0);
+      body.replaceChildren(...[...rows].sort((a, b) => (key === "speed" ? by(b) - by(a) : by(a) - by(b))));
+    });
+    const download = element("button", { type: "button", className: "csv", textContent: "CSV" });
+    download.setAttribute("aria-label", "Download as CSV: Verdicts");
+    download.addEventListener("click", () => document.querySelector("#verdict-reasons").closest(".tablebox").querySelector(".csv").click());
+    tools.append(element("label", {}, "Order by", select), download);
+    table.closest(".scroll").after(tools);
+  }
+
   document.documentElement.classList.add("js");
+  document.querySelectorAll("#cell-command").forEach(chooseCell);
+  document.querySelectorAll("table.overview").forEach(enhanceOverview);
   document.querySelectorAll(".tablebox:has(table)").forEach(enhance);
   drawCharts();
 })();
