@@ -1,6 +1,6 @@
 """The configuration: read, checked in full before any work, wrong lines named."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,9 @@ def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Co
         raise UserError("\n".join(_describe(error, files) for error in errors))
     try:
         return _build(raw)
+    except _Wrong as error:
+        texts = [_place(text.split(": ")[0].split("."), files) + text for text in error.texts]
+        raise UserError("\n".join(texts)) from error
     except UserError as error:
         dotted = str(error).split(": ")[0]
         raise UserError(_place(dotted.split("."), files) + str(error)) from error
@@ -124,11 +127,42 @@ def _check_duplicates(node: yaml.Node | None, path: list[str], file: Path) -> No
         _check_duplicates(value, [*path, str(key.value)], file)
 
 
+class _Wrong(UserError):
+    """Several blocks of a configuration are wrong, each for a reason of its own."""
+
+    def __init__(self, texts: list[str]):
+        super().__init__("\n".join(texts))
+        self.texts = texts
+
+
+def _made(raw: Mapping[str, Any]) -> tuple[dict[str, Scenario], dict[str, Method]]:
+    """Build the scenarios and methods of all blocks.
+
+    Raises:
+        _Wrong: with what is wrong in each block.
+    """
+    wrong = []
+
+    def tried(make: Callable[[str, Any], Any], blocks: Mapping[str, Any]) -> dict[str, Any]:
+        made = {}
+        for name, block in blocks.items():
+            try:
+                made[name] = make(name, block)
+            except UserError as error:
+                wrong.append(str(error))
+        return made
+
+    scenarios, methods = tried(get_scenario, raw["scenarios"]), tried(get_method, raw["methods"])
+    if wrong:
+        raise _Wrong(wrong)
+    return scenarios, methods
+
+
 def _build(raw: Mapping[str, Any]) -> Config:
     plugins.activate(raw.get("plugins", []))
-    scenarios, sizes, references = {}, {}, {}
+    scenarios, methods = _made(raw)
+    sizes, references = {}, {}
     for name, block in raw["scenarios"].items():
-        scenarios[name] = get_scenario(name, block)
         fixed = scenarios[name].n_datasets
         sizes[name] = fixed or block.get("n_datasets", 20)
         if fixed and "n_datasets" in block:
@@ -141,7 +175,6 @@ def _build(raw: Mapping[str, Any]) -> Config:
                 f"scenarios.{name}.n_references: found {references[name]}, but there are {sizes[name]} data "
                 "set(s). Lower it, or leave it out for a reference of every data set."
             )
-    methods = {name: get_method(name, block) for name, block in raw["methods"].items()}
     scopes = _scopes(raw["methods"], methods, scenarios)
     _check_methods(methods, {name: [scenarios[one] for one in scopes[name]] for name in methods})
     _check_programs(scenarios)

@@ -58,8 +58,9 @@ def score_cell(
                 status, reason = "failed", f"cannot be scored: {error}"
         ess = ess_bulk_min(posteriors[i]) if i in posteriors else None
         statuses.append({"dataset": i, "status": status, "reason": reason, "ess_bulk_min": ess})
-        if i in posteriors and posteriors[i].labels is not None:
-            statuses[-1]["chains"] = copies_by_chain(posteriors[i].labels)
+        labels = posteriors[i].labels if i in posteriors else None
+        if labels is not None:
+            statuses[-1]["chains"] = copies_by_chain(labels)
     with whole(scores_file) as temporary:
         pd.DataFrame(rows, columns=COLUMNS).astype(_TYPES).to_parquet(temporary)
     write_json(status_file, statuses)

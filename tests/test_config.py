@@ -1,5 +1,6 @@
 """Wrong configurations are refused at once, with the file, the line and what is allowed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,16 @@ def test_errors_name_the_line(old, new, message, tmp_path):
     assert old in GOOD
     with pytest.raises(UserError, match=message):
         check(GOOD.replace(old, new), tmp_path)
+
+
+def test_all_wrong_blocks_are_named_at_once(tmp_path):
+    wrong = GOOD.replace("nuts: {}", "nuts: {drows: 5}").replace("draws: 500", "draws: many")
+    with pytest.raises(UserError) as error:
+        check(wrong.replace("gmm-ordered: {n", "gmm-orderd: {n"), tmp_path)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 3, lines
+    for line, place in zip(lines, ("scenarios.gmm-orderd", "methods.nuts.drows", "draws"), strict=True):
+        assert re.match(rf".*mine\.yaml:\d+: .*{re.escape(place)}: ", line), line
 
 
 def test_real_data_have_a_fixed_number(tmp_path):

@@ -2,7 +2,7 @@
 
 import math
 
-from pipeline.report.cells import Column, Table, make_table
+from pipeline.report.cells import Column, Table, frame_records, make_table
 from pipeline.report.inputs import Run
 from pipeline.report.tables import MAX_ROWS, METHOD, SCENARIO
 
@@ -12,7 +12,7 @@ def copies(run: Run) -> Table:
     keys = ["scenario", "dataset", "method", "chain"]
     rows = []
     for values, own in run.copies.groupby(keys, sort=False):
-        largest = own.loc[own["share"].idxmax()]
+        largest = frame_records(own.nlargest(1, "share"))[0]
         rows.append(
             {
                 **dict(zip(keys, values, strict=True)),

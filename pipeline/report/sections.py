@@ -113,7 +113,7 @@ def posterior_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> 
                 densities=density_overlays(example, scenario, rows) if example else [],
                 pairs=pair_figures(example, scenario, rows) if example else [],
                 example=_example_note(example, rows) if example else None,
-                reference=_whose_reference(run, scenario),
+                reference=f"{_in_which_units(run, scenario)} {_whose_reference(run, scenario)}".strip(),
                 nothing="" if len(here) else _why_unscored(run, scenario),
             )
         )
@@ -208,6 +208,17 @@ def _example_note(example: Example, rows: Sequence[Mark]) -> ExampleNote:
         has_truth=bool(np.isfinite(example.truth).any()),
         note=text.strip(),
         series=is_series,
+    )
+
+
+def _in_which_units(run: Run, scenario: str) -> str:
+    """Say that a user's own observations were standardised, where they were."""
+    block = run.provenance.get("config", {}).get("scenarios", {}).get(scenario) or {}
+    if block.get("type", scenario) != "custom" or not block.get("standardise", True):
+        return ""
+    return (
+        "The observations were standardised before the fits: mu and sd count in sample standard deviations "
+        "from the sample mean."
     )
 
 

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from scipy.stats import multivariate_normal
 
@@ -66,6 +67,22 @@ def test_draws_follow_the_density_and_the_seed():
     g = multivariate_normal(draws.mean(0), np.cov(draws.T))
     ratio = np.exp(g.logpdf(draws) - flow.log_density(draws))
     assert abs(ratio.mean() - 1) < 5 * ratio.std() / np.sqrt(len(ratio))
+
+
+@pytest.mark.slow
+def test_the_path_gradient_vanishes_where_the_flow_is_the_target():
+    """Draw by draw, not only in the mean, and half a unit beside it not: read off Adam's first moment."""
+    flow = perturbed(4)
+    noise = np.random.default_rng(4).standard_normal((7, 2))
+    z = np.asarray(program(2).push(flow.numbers, noise))
+    score = jax.vmap(jax.grad(lambda x: program(2).log_density(flow.numbers, x[None])[0]))(jnp.asarray(z))
+    moments = program(2).optimiser(flow.numbers)
+
+    def largest(pull):
+        after = program(2).step(flow.numbers, flow.numbers, moments, noise, pull, 0.001)[2]
+        return max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(optax.tree.get(after, "mu")))
+
+    assert largest(score) < 1e-5 < 1e-3 < largest(score + 0.5)
 
 
 @pytest.mark.slow
