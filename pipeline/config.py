@@ -12,6 +12,7 @@ import yaml
 from pipeline import plugins
 from pipeline.calibration.settings import Checks
 from pipeline.checkout import CHECKOUT, require
+from pipeline.config_errors import check_duplicates, check_keys, describe, place
 from pipeline.errors import UserError
 from pipeline.methods import SCOPE, get_method
 from pipeline.methods.base import Method, TrainedMethod
@@ -22,14 +23,6 @@ from pipeline.scenarios.base import Scenario
 from pipeline.settings import construct, did_you_mean
 
 SCHEMA_FILE = CHECKOUT / "config" / "schema.yaml"
-_TYPES = {
-    "object": "a block of keys, such as `nuts: {}` under `methods:`",
-    "array": "a list",
-    "string": "a text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-}
 BELIEF_NETWORKS = 5000  # as many as Bishop et al. (1998) took
 SHARD_SIZE = 250  # data sets; references of so many, relabelled ones even, stay under 4 GB in one job
 
@@ -85,46 +78,20 @@ def check_config(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Co
     files = [Path(f) for f in files]
     for file in files:
         if file.exists():
-            _check_duplicates(yaml.compose(file.read_text()), [], file)
-    _check_keys(raw, [], files)
+            check_duplicates(yaml.compose(file.read_text()), [], file)
+    check_keys(raw, [], files)
     schema = yaml.safe_load(require(SCHEMA_FILE).read_text())
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(raw), key=lambda e: list(e.path))
     if errors:
-        raise UserError("\n".join(_describe(error, files) for error in errors))
+        raise UserError("\n".join(describe(error, files) for error in errors))
     try:
         return _build(raw)
     except _Wrong as error:
-        texts = [_place(text.split(": ")[0].split("."), files) + text for text in error.texts]
+        texts = [place(text.split(": ")[0].split("."), files) + text for text in error.texts]
         raise UserError("\n".join(texts)) from error
     except UserError as error:
         dotted = str(error).split(": ")[0]
-        raise UserError(_place(dotted.split("."), files) + str(error)) from error
-
-
-def _check_keys(node: Any, path: list[str], files: list[Path]) -> None:
-    """Refuse keys that YAML does not read as texts, such as 7 or null."""
-    for key, value in node.items() if isinstance(node, Mapping) else ():
-        if not isinstance(key, str):
-            place = _place([*path, str(key)], files)
-            where = ".".join([*path, str(key)])
-            raise UserError(
-                f"{place}{where}: a key must be a text; YAML reads {key!r} here. Put it in quotes."
-            )
-        _check_keys(value, [*path, key], files)
-
-
-def _check_duplicates(node: yaml.Node | None, path: list[str], file: Path) -> None:
-    """Refuse a key that is given twice, of which YAML would take the last."""
-    seen: dict[str, int] = {}
-    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-        line, where = key.start_mark.line + 1, ".".join([*path, str(key.value)])
-        if key.value in seen:
-            raise UserError(
-                f"{file}:{line}: {where}: given twice, first in line {seen[key.value]}. Remove one, or give "
-                "it a name of its own."
-            )
-        seen[key.value] = line
-        _check_duplicates(value, [*path, str(key.value)], file)
+        raise UserError(place(dotted.split("."), files) + str(error)) from error
 
 
 class _Wrong(UserError):
@@ -207,17 +174,17 @@ def _data_names(blocks: Mapping[str, Any], scenarios: Mapping[str, Scenario]) ->
     for name, other in names.items():
         if name == other:
             continue
-        place = f"scenarios.{name}.{TWIN}"
+        where = f"scenarios.{name}.{TWIN}"
         possible = [one for one in scenarios if one != name and names[one] == one]
         if other not in possible:
             raise UserError(
-                f"{place}: there is no scenario {other!r} in this run with data sets of its own."
+                f"{where}: there is no scenario {other!r} in this run with data sets of its own."
                 f"{did_you_mean(other, possible)} Allowed: {', '.join(possible) or 'none'}."
             )
         own, others = (scenarios[one].data_sets([1])[0].y for one in (name, other))
         if not np.array_equal(own, others):
             raise UserError(
-                f"{place}: from the same seeds {name} draws other observations than {other}. Give both the "
+                f"{where}: from the same seeds {name} draws other observations than {other}. Give both the "
                 "same settings but for the order of components."
             )
     return names
@@ -277,44 +244,3 @@ def _check_programs(scenarios: Mapping[str, Scenario]) -> None:
                 f"scenarios.{name}: two Stan programs are called {scenario.stan_program}: {file} and "
                 f"{files[scenario.stan_program]}. Rename one."
             )
-
-
-def _describe(error: jsonschema.ValidationError, files: list[Path]) -> str:
-    """Say what a schema violation is, in the words of the configuration."""
-    path = [str(part) for part in error.path]
-    schema = error.schema
-    if (
-        error.validator == "additionalProperties"
-        and isinstance(error.instance, dict)
-        and isinstance(schema, dict)
-    ):
-        allowed = list(schema.get("properties", {}))
-        unknown = next(key for key in error.instance if key not in allowed)
-        path.append(str(unknown))
-        text = f"no such key.{did_you_mean(str(unknown), allowed)} Allowed: {', '.join(allowed)}."
-    elif error.validator == "type":
-        text = f"found {_shown(error.instance)}; it must be {_TYPES[str(error.validator_value)]}."
-    else:
-        text = f"{error.message}."
-    return f"{_place(path, files)}{'.'.join(path) or 'configuration'}: {text}"
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else repr(value)
-
-
-def _place(path: list[str], files: list[Path]) -> str:
-    """Return "file:line: " of the deepest part of a key's path that a file holds."""
-    best = (0, "")
-    for file in files:
-        if not file.exists():
-            continue
-        node, depth, line = yaml.compose(file.read_text()), 0, 1
-        for part in path:
-            pairs = node.value if isinstance(node, yaml.MappingNode) else []
-            found = next(((k, v) for k, v in pairs if k.value == part), None)
-            if found is None:
-                break
-            node, depth, line = found[1], depth + 1, found[0].start_mark.line + 1
-        best = max(best, (depth, f"{file}:{line}: "))
-    return best[1]

@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.files import whole, write_json
+from pipeline.labels.modes import describe_modes
 from pipeline.posterior_io import read_data_sets, read_posteriors
 from pipeline.scores.evaluate import ess_bulk_min, score_data_set, score_without_reference
-from pipeline.scores.label_switching import copies_by_chain
+from pipeline.scores.label_switching import copies_by_chain, of_posterior
 from pipeline.seeds import derive_seed
 
 _NUMBERS = ["value", "mcse", "floor"]
@@ -33,7 +34,7 @@ def score_cell(
     """Write one method's scores on some data sets of a scenario, and for each its status and effective size.
 
     A data set whose reference runs are not both certified is not scored, and its status says so. One that was
-    to have none gets the scores that need none.
+    to have none gets the scores that need none. Chains that sit in genuine modes are named in a remark.
     """
     fits = {row["dataset"]: row for row in json.loads(record_file.read_text())["data_sets"]}
     missing, referenced = _uncertified(reference_records), _data_sets(reference_records[0])
@@ -56,9 +57,12 @@ def score_cell(
                 ]
             except ValueError as error:  # draws that no score can take are the method's failure
                 status, reason = "failed", f"cannot be scored: {error}"
+        labels = posteriors[i].labels if i in posteriors else None
+        if status == "ok" and labels is not None and len(posteriors[i].log_p) > 1:
+            modes = describe_modes(of_posterior(posteriors[i], labels))
+            reason = "; ".join(filter(None, (reason, modes)))
         ess = ess_bulk_min(posteriors[i]) if i in posteriors else None
         statuses.append({"dataset": i, "status": status, "reason": reason, "ess_bulk_min": ess})
-        labels = posteriors[i].labels if i in posteriors else None
         if labels is not None:
             statuses[-1]["chains"] = copies_by_chain(labels)
     with whole(scores_file) as temporary:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+GENUINE = "genuine modes, no permutations of one another"  # how a description begins
 # Two chains of one mode overlap: their medians lie within a few of their standard deviations.
 APART = 4.0
 
@@ -48,4 +49,4 @@ def describe_modes(invariants: Mapping[str, Float[np.ndarray, "chain draw"]]) ->
         for name, x in invariants.items()
     }
     widest = max(gaps, key=lambda name: gaps[name])
-    return f"genuine modes, no permutations of one another: {' and '.join(parts)} differ most in {widest}"
+    return f"{GENUINE}: {' and '.join(parts)} differ most in {widest}"

@@ -23,6 +23,11 @@ from pipeline.timing import Stopwatch
 if TYPE_CHECKING:
     from pipeline.variational.conjugate import Conjugate
 
+_OTHER_MODEL = (
+    "another model: the prior variance of a mean is the component's own over a constant, chosen to match the "
+    "scenario's on average"
+)
+_OTHER_START = "; the distribution of the first state is learnt, where the scenario knows it"
 TOLERANCE = 1e-6  # nats an observation of the bound from one iteration to the next
 
 
@@ -87,6 +92,7 @@ class _Conjugate(Method):
             [watch.phase("infer")],
             Approximation(Unconstrained(found, task.model), unconstrained),
             unconstrained=unconstrained[None],
+            note=_OTHER_MODEL + (_OTHER_START if self.family == "hmm" else ""),
         )
 
     def _run(self, task: Task, prior: dict[str, float]) -> "Conjugate":

@@ -11,7 +11,7 @@ from pipeline.regression.baseline import check_same_problem, read_baseline, writ
 from pipeline.regression.gate import FAILING, judge
 from pipeline.regression.junit import junit
 from pipeline.regression.markdown import markdown
-from pipeline.regression.settings import Regression
+from pipeline.regression.settings import OUTPUTS, Regression
 from pipeline.regression.snapshot import snapshot
 
 
@@ -72,6 +72,20 @@ def verdict_of(file: Path) -> tuple[bool, str]:
     )
     more = f" and {len(failing) - 5} more" if len(failing) > 5 else ""
     return True, f"Regression gate: failed. {worst}{more}. Read {file.with_suffix('.md')}."
+
+
+def withdraw_verdict(run_folder: Path, started: float) -> None:
+    """Remove the gate's files after a run that failed before the gate: they are of an earlier run.
+
+    Args:
+        run_folder: of the run.
+        started: when it began, in seconds since the epoch; the gate's last step has a log from then on.
+    """
+    log = run_folder / "logs/regression.log"
+    if log.exists() and log.stat().st_mtime >= started:
+        return
+    for name in OUTPUTS:
+        (run_folder / "regression" / name).unlink(missing_ok=True)
 
 
 def _without_nan(finding: dict[str, Any]) -> dict[str, Any]:

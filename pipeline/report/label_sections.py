@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.labels.modes import GENUINE
 from pipeline.report import figures, label_charts
 from pipeline.report.cells import percent, seconds, short
 from pipeline.report.examples import REFERENCE, Example
 from pipeline.report.figures import Figure
-from pipeline.report.inputs import Run
+from pipeline.report.inputs import REFERENCE_METHODS, Run
 from pipeline.report.label_examples import LabelExample
 from pipeline.report.scoring import LABEL_NAMES, METRICS
+from pipeline.report.sentences import join
 from pipeline.report.style import Mark, marks
 from pipeline.scores.label_metrics import MAX_R_HAT
 
@@ -54,6 +56,7 @@ def label_section(run: Run, summary: pd.DataFrame, rows: Sequence[Mark]) -> list
         dots = [figures.parameter_dots(summary, scenario, name, rows) for name in single]
         overall = here[here["parameter"] == ""].set_index(["method", "metric"])
         sentences = label_sentences(overall["value"], overall["floor"], unmixed(run.scores, scenario))
+        sentences += mode_sentences(run.status, scenario)
         parts.append(
             LabelPart(
                 scenario=scenario,
@@ -189,6 +192,20 @@ def label_sentences(
             parts.append(f"{missed} of the relabelled posterior missed ({of_stan} by a second run of Stan)")
         if parts:
             out.append(f"{method}: {'; '.join(parts)}.")
+    return out
+
+
+def mode_sentences(status: pd.DataFrame, scenario: str) -> list[str]:
+    """Name the data sets on which a method's chains sit in modes that are no permutations of one another."""
+    valid = status[(status["scenario"] == scenario) & (status["status"] == "ok")]
+    rows = valid[valid["reason"].str.contains(GENUINE) & ~valid["method"].isin(REFERENCE_METHODS)]
+    out = []
+    for method, numbers in rows.groupby("method", sort=False)["dataset"]:
+        names = join([str(number) for number in sorted(numbers)])
+        out.append(
+            f"{method}: chains sit in {GENUINE} on data set{'' if len(numbers) == 1 else 's'} {names}; which "
+            "ones stands among the remarks on valid fits."
+        )
     return out
 
 

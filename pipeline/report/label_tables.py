@@ -4,7 +4,7 @@ import math
 
 from pipeline.report.cells import Column, Table, frame_records, make_table
 from pipeline.report.inputs import Run
-from pipeline.report.tables import MAX_ROWS, METHOD, SCENARIO
+from pipeline.report.tables import DATASET, MAX_ROWS, METHOD, SCENARIO
 
 
 def copies(run: Run) -> Table:
@@ -28,7 +28,7 @@ def copies(run: Run) -> Table:
         "Copies of the modes that each chain visited",
         (
             SCENARIO,
-            Column("dataset", "Data set", "integer", term="data-set"),
+            DATASET,
             METHOD,
             Column("chain", "Chain", "integer"),
             Column("visited", "Visited", "integer", term="copy"),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.report import check_sections, cost_tables, label_tables, tables
+from pipeline.report import check_sections, cost_tables, label_tables, status_tables, tables
 from pipeline.report.costs import cost_rows, run_speedups, stage_rows
 from pipeline.report.examples import MAX_DRAWS
 from pipeline.report.glossary import make_glossary
@@ -92,8 +92,9 @@ def render_html(run: Run) -> str:
             "without_reference": tables.without_reference(run),
             "timings": cost_tables.timings(cost_rows(run, factors)),
             "stages": cost_tables.stages(stage_rows(run)),
-            "failures": tables.failures(run),
-            "certificates": tables.certificates(run),
+            "failures": status_tables.failures(run),
+            "certificates": status_tables.certificates(run),
+            "remarks": status_tables.remarks(run),
             "worst": tables.worst(run),
             "variants": variant_table(run, summary, judgements),
             "copies": label_tables.copies(run),

@@ -1,4 +1,4 @@
-"""The report's tables but for the first screen's and those of costs: scores, fits, failures, certificates."""
+"""The report's tables but for the first screen's and those of costs: scores, fits, verdicts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ MAX_WORST = 60
 
 SCENARIO = Column("scenario", "Scenario", filtered=True)
 METHOD = Column("method", "Method", filtered=True)
-_DATASET = Column("dataset", "Data set", "integer", term="data-set")
+DATASET = Column("dataset", "Data set", "integer", term="data-set")
 _VALUES = (
     Column("value", "Value", "number", term="aggregate"),
     Column("se", "± SE", "number", term="se"),
@@ -114,7 +114,7 @@ def fits(run: Run) -> Table:
     shown = _limited(table, names)
     columns = [
         SCENARIO,
-        _DATASET,
+        DATASET,
         METHOD,
         Column("status", "Status", "status", term="status", filtered=True),
         *(Column(name, _capitalised(METRICS[name].title), "number", term=name) for name in names),
@@ -162,9 +162,10 @@ def worst(run: Run) -> Table:
     # Those of a classifier lie about 0.5, and so do their floors: their quotient says nothing.
     ranked = {name for name in METRICS if METRICS[name].ideal == 0} - LABEL_NAMES
     known = known[known["metric"].isin(ranked)]
-    # Where labels are exchangeable it counts the copies that a method leaves out, which is no fault.
+    # Where labels are exchangeable these count the copies that a method leaves out, which is no fault.
     exchangeable = set(scores["scenario"][scores["metric"].isin(LABEL_NAMES)])
-    known = known[~(known["scenario"].isin(exchangeable) & (known["metric"] == "kl_to_reference"))]
+    of_copies = known["metric"].isin(["kl_to_reference", "evidence_gap"])
+    known = known[~(known["scenario"].isin(exchangeable) & of_copies)]
     keys = ["scenario", "method", "metric", "parameter"]
     typical = known.assign(size=known["floor"].abs()).groupby(keys)["size"]
     table = known.assign(floor=typical.transform("mean"), size=known["value"].abs())
@@ -178,7 +179,7 @@ def worst(run: Run) -> Table:
         "Fits furthest above their floor",
         (
             SCENARIO,
-            _DATASET,
+            DATASET,
             METHOD,
             Column("metric", "Metric", filtered=True, links=True),
             Column("parameter", "Parameter"),
@@ -193,60 +194,6 @@ def worst(run: Run) -> Table:
         "The floor is its mean over the method’s fits to the scenario; where the score’s own error is "
         f"larger, that is the unit. At most {MAX_WORST} fits.",
         empty="No score has a floor, so nothing can be ranked.",
-    )
-
-
-def failures(run: Run) -> Table:
-    """Every fit that gave no scores, with its reason."""
-    table = run.status[run.status["status"] != "ok"]
-    return make_table(
-        "failures",
-        "Fits without scores",
-        (
-            SCENARIO,
-            _DATASET,
-            METHOD,
-            Column("status", "Status", "status", term="status", filtered=True),
-            Column("reason", "Reason", "long"),
-        ),
-        table,
-        empty="Every fit succeeded, and every reference was certified.",
-    )
-
-
-def certificates(run: Run) -> Table:
-    """Every attempt at a reference run with its diagnostics."""
-    found = run.certificates
-    # Runs from before references were weighed have no such columns.
-    found = found.assign(
-        **{name: None for name in ("pareto_k", "ess_weights", "weighed") if name not in found}
-    )
-    ordered = found.sort_values(["certified", "scenario", "dataset", "run", "attempt"], kind="stable")
-    return make_table(
-        "certificates",
-        "Attempts at reference runs",
-        (
-            SCENARIO,
-            _DATASET,
-            Column("run", "Run", "integer", term="reference"),
-            Column("attempt", "Attempt", "integer", term="certificate"),
-            Column("certified", "Certified", "flag", term="certificate", filtered=True),
-            Column("r_hat_max", "Max R-hat", "precise", term="certificate"),
-            Column("ess_bulk_min", "Min bulk ESS", "integer", term="certificate"),
-            Column("ess_tail_min", "Min tail ESS", "integer", term="certificate"),
-            Column("divergences", "Divergences", "integer", term="certificate"),
-            Column("e_bfmi_min", "Min E-BFMI", "number", term="certificate"),
-            Column("treedepth_saturated", "Saturated", "integer", term="certificate"),
-            Column("pareto_k", "k-hat", "number", term="weighed"),
-            Column("ess_weights", "Effective weights", "integer", term="weighed"),
-            Column("weighed", "Importance sampling says", "long", term="weighed"),
-            Column("reason", "Reason", "long"),
-        ),
-        ordered.head(MAX_ROWS),
-        note=f"The first {MAX_ROWS:,} of {len(ordered):,} attempts; all stand in certificates.csv."
-        if len(ordered) > MAX_ROWS
-        else "",
-        empty="No reference was run.",
     )
 
 

@@ -1,7 +1,19 @@
 # The regression gate: a run against a stored baseline. Neither target is part of `all`.
+import time
 from dataclasses import asdict
 
 from pipeline.regression.settings import OUTPUTS as GATE_OUTPUTS
+
+STARTED = time.time()
+
+
+# A run that fails leaves no verdict of an earlier one to be taken for its own; one that was refused because
+# another is working in the folder touches nothing.
+onerror:
+    from pipeline.regression.stage import withdraw_verdict  # slow to import
+
+    if RUN_LOCK.is_locked:
+        withdraw_verdict(Path(RUN), STARTED)
 
 
 rule compare_with_baseline:

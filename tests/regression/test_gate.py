@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.regression.baseline import check_same_problem, read_baseline
 from pipeline.regression.settings import BASELINE_FILES, OUTPUTS, Regression
-from pipeline.regression.stage import accept, check_baseline, compare_run, verdict_of
+from pipeline.regression.stage import accept, check_baseline, compare_run, verdict_of, withdraw_verdict
 from tests.regression.made import edit_record, edit_scores, make_run
 from tests.report.synthetic import METHODS, SCENARIOS
 
@@ -224,3 +224,19 @@ def test_a_line_end_of_windows_is_no_damage(accepted, tmp_path):
     for name in BASELINE_FILES:
         (folder / name).write_bytes((folder / name).read_bytes().replace(b"\n", b"\r\n"))
     read_baseline(folder, "made")
+
+
+def test_a_failed_run_keeps_no_verdict_of_an_earlier_one(tmp_path):
+    """The gate's own failure keeps what it found: its last step has run since the start."""
+    for folder in ("regression", "logs"):
+        (tmp_path / folder).mkdir()
+    files = [tmp_path / "regression" / name for name in OUTPUTS]
+    log = tmp_path / "logs/regression.log"
+    for file in (*files, log):
+        file.write_text("")
+    withdraw_verdict(tmp_path, log.stat().st_mtime - 1)
+    assert all(file.exists() for file in files)
+    withdraw_verdict(tmp_path, log.stat().st_mtime + 1)
+    assert not any(file.exists() for file in files)
+    log.unlink()
+    withdraw_verdict(tmp_path, 0.0)

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.report.render import render_report
 from tests.report.synthetic_networks import write_run_with_networks
-from tests.report.test_browser import CLIPPED_LABELS, OVERFLOWS, _open, browser
+from tests.report.test_browser import CLIPPED_LABELS, OVERFLOWS, _open, browser, hovered
 
 pytestmark = pytest.mark.slow
 __all__ = ["browser"]
@@ -25,4 +25,6 @@ def test_charts_are_drawn_and_fit(browser, folder, width):
     assert not [text for text in shown.messages if not text.startswith("request: file:")]
     assert shown.page.evaluate(OVERFLOWS) == []
     assert shown.page.evaluate(CLIPPED_LABELS) == []
+    if width == 1280:
+        assert "band from" in hovered(shown.page, "ranks", "rule")
     shown.page.context.close()

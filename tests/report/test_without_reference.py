@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.report import tables
+from pipeline.report import status_tables, tables
 from pipeline.report.inputs import read_run
 from pipeline.report.render import render_html
 from pipeline.report.scoring import judge_all, summarise
@@ -54,4 +54,6 @@ def test_the_page_says_what_they_are_and_calls_none_failed(runs):
     assert "40 fits to data sets without a reference are left out" in with_them
     for words in ("with a reference<", "further data set", "without-reference-scores", "are left out"):
         assert words not in without
-    assert values(tables.failures(runs[1]), "dataset") == values(tables.failures(runs[0]), "dataset")
+    assert values(status_tables.failures(runs[1]), "dataset") == values(
+        status_tables.failures(runs[0]), "dataset"
+    )
