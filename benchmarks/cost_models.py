@@ -20,6 +20,7 @@ import math
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -38,8 +39,8 @@ from pipeline.stan.build import Built, build
 from pipeline.stan.model import BoundModel
 from pipeline.timing import Stopwatch
 
-STAN_METHODS = ("nuts", "advi-meanfield", "advi-fullrank", "pathfinder", "laplace", "mixture-vi")
-AMORTIZED = "amortized-flow"
+STAN_METHODS = ("nuts", "advi-meanfield", "advi-fullrank", "pathfinder", "laplace", "mixture-vi", "flow-vi")
+AMORTIZED: dict[str, Literal["flow", "mdn"]] = {"amortized-flow": "flow", "amortized-mdn": "mdn"}
 N_DRAWS = 1000
 PRACTICAL_S = 60.0
 LAST_S = 10.0  # no larger size is tried once a fit takes so long
@@ -65,14 +66,14 @@ def problem(variable: str, size: int) -> Scenario:
 
 def prepared(name: str, scenario: Scenario) -> Method:
     """Return a method, ready to fit."""
-    if name != AMORTIZED:
+    if name not in AMORTIZED:
         return get_method(name, {})
-    return _Ready(N_DRAWS, InJax(untrained(scenario)))
+    return _Ready(N_DRAWS, InJax(untrained(scenario, name)))
 
 
-def untrained(scenario: Scenario) -> Amortized:
+def untrained(scenario: Scenario, name: str) -> Amortized:
     """Return a network as before its training."""
-    return Amortized(initial_network(get_simulator(scenario), Architecture(), seed=1))
+    return Amortized(initial_network(get_simulator(scenario), Architecture(head=AMORTIZED[name]), seed=1))
 
 
 def seconds(method: Method, scenario: Scenario, built: Built, repeats: int) -> Iterator[tuple[float, float]]:
@@ -114,17 +115,18 @@ def throughput(one_by_one: dict[str, dict], many: int) -> Iterator[dict]:
             times = {measure: count * each[measure] for measure in MEASURES}
             yield {"variable": "data sets", "method": name, "size": count, **times}
     scenario = get_scenario("gmm-ordered")
-    amortized = untrained(scenario)
     data_sets = scenario.data_sets(range(1, many + 1))
-    amortized.infer(amortized.encode(data_sets[:17]), N_DRAWS, range(1, 18))  # compiles both sizes of batches
-    for count in (count for count in DATA_SETS if count <= many):
-        with Stopwatch() as watch:
-            for first in range(0, count, 1000):
-                part = data_sets[first : min(first + 1000, count)]
-                amortized.infer(amortized.encode(part), N_DRAWS, range(1, len(part) + 1))
-        print(f"  {AMORTIZED} in batches, {count} data sets: {watch.wall_s:.3f} s", flush=True)
-        times = {"wall_s": watch.wall_s, "cpu_s": watch.cpu_s}
-        yield {"variable": "data sets", "method": f"{AMORTIZED}, batches", "size": count, **times}
+    for name in (name for name in one_by_one if name in AMORTIZED):
+        amortized = untrained(scenario, name)
+        amortized.infer(amortized.encode(data_sets[:17]), N_DRAWS, range(1, 18))  # compiles both batch sizes
+        for count in (count for count in DATA_SETS if count <= many):
+            with Stopwatch() as watch:
+                for first in range(0, count, 1000):
+                    part = data_sets[first : min(first + 1000, count)]
+                    amortized.infer(amortized.encode(part), N_DRAWS, range(1, len(part) + 1))
+            print(f"  {name} in batches, {count} data sets: {watch.wall_s:.3f} s", flush=True)
+            times = {"wall_s": watch.wall_s, "cpu_s": watch.cpu_s}
+            yield {"variable": "data sets", "method": f"{name}, batches", "size": count, **times}
 
 
 def power_laws(points: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -173,7 +175,7 @@ def draw(points: pd.DataFrame, measure: str, target: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--methods", nargs="+", default=[*STAN_METHODS, AMORTIZED])
+    parser.add_argument("--methods", nargs="+", default=[*STAN_METHODS, *AMORTIZED])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--datasets", type=int, default=10_000, help="the most that go through in batches")
     parser.add_argument("--measure", choices=MEASURES, default="wall_s")

@@ -55,7 +55,7 @@ def _metric_entry(name: str) -> Entry:
     details = [
         ("Formula", info.formula),
         ("Unit", info.unit),
-        ("Better", f"{info.direction}; ideal {info.ideal:g}"),
+        ("Better", f"{info.direction}; ideal {info.ideal_text}"),
         ("Summary", f"{info.summary} over data sets"),
         ("Floor", info.floor),
         ("Limit for “close”", "" if info.close is None else f"{info.close:g}"),

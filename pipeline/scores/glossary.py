@@ -39,7 +39,8 @@ def _entry(metric: Metric) -> str:
             metric.definition,
             "",
             f"- formula: {metric.formula}" + (", for each scalar parameter" if metric.per_parameter else ""),
-            f"- unit: {metric.unit} · range: {_range(metric)} · ideal: {metric.ideal:g} · {metric.direction}"
+            f"- unit: {metric.unit} · range: {_range(metric)} · ideal: {metric.ideal_text}"
+            + f" · {metric.direction}"
             + ("" if metric.close is None else f" · close up to {metric.close:g}"),
             f"- summary over {'parameters and ' if metric.per_parameter else ''}data sets: {metric.summary}",
             f"- floor: {metric.floor}",

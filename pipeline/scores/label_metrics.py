@@ -52,6 +52,7 @@ LABEL_METRICS = [
         minimum=0,
         maximum=1,
         ideal=1,
+        ideal_formula="1 - 1/K!",
         direction="higher is better",
         summary="mean",
         baseline="none",

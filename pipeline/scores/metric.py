@@ -26,6 +26,7 @@ class Metric:
         per_parameter: whether there is one value for each scalar parameter.
         close: largest aggregate that counts as close in practice; None where no verdict rests on the metric.
         threshold: a value worth a line in a figure; None where there is none.
+        ideal_formula: the best value where it depends on the data set, ``ideal`` being its limit.
     """
 
     name: str
@@ -44,11 +45,17 @@ class Metric:
     per_parameter: bool = False
     close: float | None = None
     threshold: float | None = None
+    ideal_formula: str = ""
 
     @property
     def signed(self) -> bool:
         """Whether the sign of a value says in which direction the method errs."""
         return self.direction == "toward zero"
+
+    @property
+    def ideal_text(self) -> str:
+        """The ideal in words."""
+        return self.ideal_formula or f"{self.ideal:g}"
 
     @property
     def positive(self) -> bool:
