@@ -26,7 +26,7 @@ class Metric:
         per_parameter: whether there is one value for each scalar parameter.
         close: largest aggregate that counts as close in practice; None where no verdict rests on the metric.
         threshold: a value worth a line in a figure; None where there is none.
-        ideal_formula: the best value where it depends on the data set, ``ideal`` being its limit.
+        ideal_formula: the best value where it depends on the number of components, ``ideal`` being its limit.
     """
 
     name: str

@@ -203,8 +203,8 @@ def test_hovering_a_mark_shows_its_values(page: Page):
 def hovered(page: Page, figure: str, mark: str) -> str:
     """Return what is shown on hovering the mark in the middle of a figure."""
     chart = page.locator(f"figure.chart[id^='figure-{figure}']").first
-    # Axes have rules of their own, which stand elsewhere in the tree.
     chart.scroll_into_view_if_needed()
+    # Axes have rules of their own.
     found = chart.locator(f".mark-{mark}.role-mark path, .mark-{mark}.role-mark line")
     found.nth(found.count() // 2).hover(force=True)
     tooltip = page.locator("#vg-tooltip-element.visible")
@@ -290,6 +290,21 @@ def test_no_text_overflows(page: Page, phone: Shown, width: int):
     assert shown.evaluate(OVERFLOWS) == []
     assert shown.evaluate(CLIPPED_LABELS) == []
     shown.set_viewport_size({"width": 390 if width == 390 else 1280, "height": 800})
+
+
+def test_verdicts_need_no_scrolling_on_a_phone(phone: Shown):
+    """A table that may scroll hides what is too wide for it, so that no text overflows the page."""
+    scroll = phone.page.locator(".scroll:has(table.overview)")
+    kept = scroll.evaluate_handle("(e) => e.innerHTML")
+    scroll.evaluate("""(e) => {
+      e.querySelectorAll("details").forEach((details) => { details.open = true });
+      e.querySelectorAll("summary small").forEach((gist) => {
+        gist.textContent = "8.3× as fast · pays from 1,340 · through 3 of 20 data sets";
+      });
+    }""")
+    assert scroll.locator("summary small").count() > 5
+    assert scroll.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0
+    scroll.evaluate("(e, kept) => { e.innerHTML = kept }", kept)
 
 
 def test_tables_can_be_sorted_and_read_on_a_phone(phone: Shown):
